@@ -1,0 +1,39 @@
+# Needs python3 (3.11 or later) with venv. Everything else is installed into .venv.
+PYTHON ?= python3
+ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+INSTALLED := .venv/installed
+
+.PHONY: lab test lint notebooks clean
+
+# JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
+lab: $(INSTALLED)
+	$(PY) -m authnb lab $(ARGS)
+
+# Lint, types, tests, and every notebook.
+test: lint
+	$(PY) -m pytest $(ARGS)
+	$(PY) tests/run_notebooks.py
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+# Run the notebooks and keep their outputs in the repository.
+notebooks: $(INSTALLED)
+	$(PY) tests/run_notebooks.py --commit
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[lab,demo,keyring,proxy,test]"
+	$(PY) -c "open('$(INSTALLED)', 'w').close()"
+
+clean:
+	$(PYTHON) -c "import shutil; shutil.rmtree('.venv', ignore_errors=True)"

@@ -1,0 +1,78 @@
+"""The command line: ``authnb`` or ``python -m authnb``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    parser = argparse.ArgumentParser(prog="authnb", description="Sign in from a Jupyter notebook.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    lab = commands.add_parser(
+        "lab",
+        help="open JupyterLab on a copy of the notebooks, with a provider for learning",
+        epilog="What follows -- goes to JupyterLab.",
+    )
+    lab.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("authnb-notebooks"),
+        help="where the copy is (%(default)s)",
+    )
+    demo = commands.add_parser("demo", help="run the provider for learning until interrupted")
+    demo.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
+    demo.add_argument("--database", help="SQLAlchemy URL to keep accounts in (forgotten at the end)")
+
+    ours, passed_on = _split(sys.argv[1:] if arguments is None else list(arguments))
+    options = parser.parse_args(ours)
+    if passed_on and options.command != "lab":
+        parser.error("only 'lab' passes on what follows --")
+    try:
+        return _lab(options.folder, passed_on) if options.command == "lab" else _demo(options)
+    except ModuleNotFoundError as error:
+        parser.exit(1, f"{error}. Install it with: pip install 'authnb[lab,demo]'\n")
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _lab(folder: Path, passed_on: list[str]) -> int:
+    from authnb.lab import run  # noqa: PLC0415 - each command loads its own
+
+    return run(folder, passed_on)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from authnb.demo import DemoProvider  # noqa: PLC0415 - each command loads its own
+
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with DemoProvider(database=options.database, port=options.port) as demo:
+        print(f"issuer            {demo.issuer}")
+        print(f"client_id         {demo.client_id}  (public; http://127.0.0.1:PORT/callback, device code)")
+        print(f"client_id         {demo.web_client_id}  (confidential; http://127.0.0.1:PORT/authorize)")
+        print(f"client_secret     {demo.web_client_secret}")
+        print(f"api               {demo.api}/measurements")
+        print("A provider for learning, on this computer only. Ctrl-C ends it.", flush=True)
+        ended.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

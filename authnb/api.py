@@ -1,0 +1,186 @@
+"""`login` and `signup`: a `Login`, and the view that fits the place."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from authnb.client import Client
+from authnb.errors import InteractionRequired
+from authnb.flows import TIMEOUT, device_flow, loopback_flow
+from authnb.signin import Login
+from authnb.place import Place, here
+from authnb.provider import Provider
+from authnb.registration import creation_parameters
+from authnb.storage import Account, TokenStorage, memory
+from authnb.views.browser import open_page
+from authnb.views.text import NotebookView, TerminalView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from authnb.flows import Flow
+    from authnb.login import View
+
+SCOPE = "openid profile email"
+MODES = ("auto", "loopback", "device")
+VIEWS = ("auto", "text", None)
+
+
+def login(
+    issuer: str | Provider,
+    *,
+    client_id: str,
+    client_secret: str | None = None,
+    scope: str = SCOPE,
+    api: str | None = None,
+    mode: str = "auto",
+    redirect_port: int | Iterable[int] = 0,
+    profile: str = "default",
+    timeout: float = TIMEOUT,
+    view: str | None = "auto",
+    storage: TokenStorage = memory,
+) -> Login:
+    """Sign a person in and get a session that stays signed in.
+
+    ::
+
+        api = await authnb.login("https://id.example.org", client_id="my-notebook")
+
+    ``issuer``: the provider's address, or a `Provider`. ``api``: where the token may go; relative addresses
+    of the session start there. ``mode``: ``loopback`` (the browser answers to this machine), ``device`` (a
+    code, entered on any device), or ``auto``. ``redirect_port``: a port or several to try, where the
+    provider wants them registered; the redirect URI is ``http://127.0.0.1:PORT/callback``. ``profile``
+    keeps several accounts apart. ``timeout``: seconds a person has. ``view``: ``text``, ``auto``, or None
+    to show nothing and take the address from ``Login.verification()``.
+
+    The sign-in runs on a thread: ``await`` it in a cell, ``.wait()`` for it in a script, or put it on the
+    last line of a cell and take ``.session`` later. Its errors are raised there: `InteractionRequired` if
+    nobody is there to sign in, `LoginFailed`, `ProviderError`. An argument that is none of the above is a
+    `ValueError` at once.
+
+    OpenID Connect Core section 3.1 with PKCE (RFC 7636), RFC 8252 section 7.3, RFC 8628.
+    """
+    client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
+    way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout)
+    return _begin(client, way, api=api, profile=profile, storage=storage)
+
+
+def signup(
+    issuer: str | Provider,
+    *,
+    client_id: str,
+    client_secret: str | None = None,
+    scope: str = SCOPE,
+    api: str | None = None,
+    mode: str = "auto",
+    redirect_port: int | Iterable[int] = 0,
+    profile: str = "default",
+    timeout: float = TIMEOUT,
+    view: str | None = "auto",
+    storage: TokenStorage = memory,
+) -> Login:
+    """Let a person create an account, and sign in with it; the arguments are those of `login`.
+
+    The provider's own sign-up page does it (OpenID Connect Prompt Create 1.0): no password touches the
+    notebook. A sign-in that was kept is not used. `ProviderError` if the provider has no such page.
+    """
+    client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
+    way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout, create=True)
+    return _begin(client, way, api=api, profile=profile, storage=storage)
+
+
+@dataclass(frozen=True)
+class _Registration:
+    """Who signs in where, before anything was asked of the provider."""
+
+    issuer: str | Provider
+    _: KW_ONLY
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    scope: str
+
+    @property
+    def address(self) -> str:
+        return (self.issuer.issuer if isinstance(self.issuer, Provider) else self.issuer).rstrip("/")
+
+    def client(self, known: Provider | None, needs: str) -> Client:
+        """The client at that provider; discovered, unless it is ``known`` or was given."""
+        provider = self.issuer if isinstance(self.issuer, Provider) else known
+        if provider is None:
+            provider = Provider.discover(self.address, needs=(needs, "token_endpoint"))
+        return Client(provider, client_id=self.client_id, client_secret=self.client_secret, scope=self.scope)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How a person is to sign in."""
+
+    mode: str
+    view: str | None
+    ports: tuple[int, ...]
+    timeout: float
+    create: bool = False  # an account first
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, MODES)
+        _check_choice("view", self.view, VIEWS)
+
+    def check_somebody_there(self, place: Place) -> None:
+        if place.somebody_there or (self.view is None and self.mode != "auto"):
+            return
+        raise InteractionRequired(
+            "interaction_required",
+            "Signing in needs a person, and nobody is there: this notebook or script runs unattended. Run it "
+            "by hand; or let a program approve, with mode='device', view=None and Login.verification(); or, if "
+            "somebody does watch, set AUTHNB_INTERACTIVE=1.",
+        )
+
+    def flow(self, client: Client, place: Place, notify: Callable[[], None]) -> Flow:
+        """The flow for this mode. `auto`: loopback, unless the person's browser is on another machine."""
+        device = self.mode == "device" or (
+            self.mode == "auto" and place.remote and client.provider.device_authorization_endpoint
+        )
+        if device:
+            return device_flow(client, timeout=self.timeout)
+        parameters = creation_parameters(client.provider) if self.create else {}
+        return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **parameters)
+
+    def fitting_view(self, place: Place) -> View | None:
+        if self.view is None:
+            return None
+        return NotebookView() if place.in_kernel else TerminalView()
+
+
+def _begin(
+    registration: _Registration, way: _Way, *, api: str | None, profile: str, storage: TokenStorage
+) -> Login:
+    place = here()
+    needs = "device_authorization_endpoint" if way.mode == "device" else "authorization_endpoint"
+
+    def connect(known: Provider | None) -> Client:
+        if known is None:
+            way.check_somebody_there(place)
+        return registration.client(known, needs)
+
+    begun = Login(
+        account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
+        connect=connect,
+        flow=lambda client, notify: way.flow(client, place, notify),
+        storage=storage,
+        fresh=way.create,
+        api=api,
+        view=way.fitting_view(place),
+    )
+    if way.view is not None and place.opens_pages:
+        begun.watch(open_page)
+    return begun
+
+
+def _several(ports: int | Iterable[int]) -> tuple[int, ...]:
+    return (ports,) if isinstance(ports, int) else tuple(ports)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")

@@ -1,0 +1,223 @@
+"""Who we are at a provider, and how codes, device codes and refresh tokens become tokens there.
+
+Every exchange is Authlib's ``OAuth2Session``, fresh and on a connection of its own: no cookie or header of
+the API travels to the provider, no redirect is followed, no answer is unbounded (`authnb.transport`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+
+from authnb.answers import (
+    DeviceAuthorization,
+    Token,
+    read_device_authorization,
+    read_refusal,
+    read_token,
+)
+from authnb.errors import InvalidToken, ProviderError
+from authnb.transport import asking, mount, read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import requests
+
+    from authnb.answers import AuthorizationResponse
+    from authnb.provider import Provider
+
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+_SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationRequest:
+    """An authorization request (RFC 6749 section 4.1.1) and what must be known to redeem its answer."""
+
+    uri: str = field(repr=False)
+    redirect_uri: str
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What Authlib parses in place of an HTTP response: the same answer, already read at our door."""
+
+    token: dict[str, Any]
+    status_code: int = 200
+
+    def json(self) -> dict[str, Any]:
+        return self.token
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client registered at a provider (RFC 6749 section 2).
+
+    Without ``client_secret`` it is a public client. ``token_endpoint_auth_method`` is chosen from the
+    provider's metadata unless given.
+    """
+
+    provider: Provider
+    _: KW_ONLY
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    scope: str = "openid profile email"
+    token_endpoint_auth_method: str | None = None
+
+    def authorization_request(self, redirect_uri: str, **parameters: str) -> AuthorizationRequest:
+        """A fresh authorization request with its own state, nonce and PKCE verifier (RFC 7636, S256).
+
+        ``parameters`` are added to the address: ``prompt``, ``login_hint`` and the like.
+        """
+        endpoint = self.provider.need("authorization_endpoint", "Try mode='device'.")
+        state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
+        uri, _state = self._session().create_authorization_url(
+            endpoint,
+            state=state,
+            code_verifier=verifier,
+            redirect_uri=redirect_uri,
+            nonce=nonce,
+            **parameters,
+        )
+        return AuthorizationRequest(
+            uri=uri, redirect_uri=redirect_uri, state=state, nonce=nonce, code_verifier=verifier
+        )
+
+    def redeem_code(self, response: AuthorizationResponse, request: AuthorizationRequest) -> Token:
+        """The token for an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+        token = self._fetch_token(
+            "Trading the code for a token",
+            grant_type="authorization_code",
+            code=response.code,
+            redirect_uri=request.redirect_uri,
+            code_verifier=request.code_verifier,
+        )
+        if "id_token" not in token and "openid" in self.scope.split():
+            raise ProviderError(
+                "invalid_response",
+                f"{self.provider.host} sent no ID token although the scope 'openid' asks for one. Take "
+                "'openid' out of scope= if it is an OAuth 2.0 provider without OpenID Connect.",
+            )
+        return self._identified(token, nonce=request.nonce)
+
+    def authorize_device(self) -> DeviceAuthorization:
+        """Ask for a device code and a user code (RFC 8628 section 3.1)."""
+        what = "Asking for a device code"
+        endpoint = self.provider.need("device_authorization_endpoint", "Try mode='loopback'.")
+        with asking(what, endpoint), self._session() as session:
+            response = session.request(
+                "POST",
+                endpoint,
+                withhold_token=True,
+                data={"scope": self.scope},
+                auth=session.client_auth(session.token_endpoint_auth_method),
+                headers={"Accept": "application/json"},
+            )
+        return read_device_authorization(response, what)
+
+    def redeem_device_code(self, device: DeviceAuthorization) -> Token:
+        """The token for a device code, once the person has approved.
+
+        Until then it raises `ProviderError` with the codes of RFC 8628 section 3.5
+        (``authorization_pending``, ``slow_down``, ``expired_token``), or `LoginFailed` (``access_denied``).
+        """
+        token = self._fetch_token(
+            "Signing in with a device code", grant_type=DEVICE_CODE, device_code=device.device_code
+        )
+        return self._identified(token, nonce=None)
+
+    def refresh(self, token: Mapping[str, Any]) -> Token:
+        """A new token for the refresh token in this one (RFC 6749 section 6).
+
+        What the answer leaves out is kept: refresh token, granted scope, ID token and claims. Raises
+        `ProviderError`, with ``invalid_grant`` where only a new sign-in helps.
+        """
+        new = self._fetch_token(
+            "Renewing the token",
+            grant_type="refresh_token",
+            refresh_token=token["refresh_token"],
+            scope=token.get("scope") or self.scope,
+        )
+        new = self._identified(new, nonce=None)
+        # OpenID Connect Core section 12.2: a renewal cannot change who is signed in
+        before: Any = token.get("userinfo")
+        after: Any = new.get("userinfo")
+        if before and after and before["sub"] != after["sub"]:
+            raise InvalidToken(
+                "invalid_token",
+                f"Renewing the token failed: {self.provider.host} answered for another person. "
+                "Sign in again.",
+            )
+        kept = ("refresh_token", "scope", "id_token", "userinfo")
+        return Token({**{name: token[name] for name in kept if name in token}, **new})
+
+    def revoke(self, token: str, token_type_hint: str) -> None:
+        """Make the provider forget a token (RFC 7009); raises `ProviderError` where it will not."""
+        what = "Revoking the token"
+        endpoint = self.provider.need("revocation_endpoint", "The token ends when it expires.")
+        with asking(what, endpoint), self._session(token={"access_token": token}) as session:
+            response = session.revoke_token(endpoint, token=token, token_type_hint=token_type_hint)
+        if not response.ok:
+            raise read_refusal(response, what, secrets=[token])
+
+    def userinfo(self, token: Mapping[str, Any]) -> dict[str, Any]:
+        """What the provider tells of the person (OpenID Connect Core section 5.3)."""
+        what = "Asking who signed in"
+        endpoint = self.provider.need("userinfo_endpoint", "Ask for the scope 'openid' instead.")
+        with asking(what, endpoint), self._session(token=Token(token)) as session:
+            response = session.get(endpoint, headers={"Accept": "application/json"})
+        if not response.ok:
+            raise read_refusal(response, what, secrets=[token["access_token"]])
+        return read_object(response, what)
+
+    def _session(self, **more: Any) -> Any:  # Any: Authlib's stubs know only half of its session
+        method = self.token_endpoint_auth_method or self._auth_method()
+        return mount(
+            OAuth2Session(
+                self.client_id,
+                self.client_secret,
+                scope=self.scope,
+                code_challenge_method="S256",
+                token_endpoint_auth_method=method,
+                revocation_endpoint_auth_method=method,
+                **more,
+            )
+        )
+
+    def _auth_method(self) -> str:
+        if self.client_secret is None:
+            return "none"
+        # RFC 8414 section 2: where the metadata is silent, client_secret_basic
+        supported = self.provider.token_endpoint_auth_methods_supported or ("client_secret_basic",)
+        return "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
+
+    def _fetch_token(self, what: str, **parameters: str | None) -> dict[str, Any]:
+        endpoint = self.provider.need("token_endpoint", "Nobody can sign in there without one.")
+        secrets = [v for k, v in parameters.items() if k in _SECRET_PARAMETERS and v]
+        read: Callable[[requests.Response], _Read] = lambda r: _Read(read_token(r, what, secrets))  # noqa: E731
+        with asking(what, endpoint), self._session() as session:
+            session.register_compliance_hook("access_token_response", read)
+            return dict(session.fetch_token(endpoint, **parameters))
+
+    def _identified(self, token: Mapping[str, Any], nonce: str | None) -> Token:
+        """The token with the claims of its ID token, if it has one, verified and put beside it."""
+        if "id_token" not in token:
+            return Token(token)
+        from authnb.identity import verify_id_token  # noqa: PLC0415 - loads while the person signs in
+
+        claims = verify_id_token(
+            token["id_token"],
+            keys=self.provider.keys,
+            issuer=self.provider.issuer,
+            client_id=self.client_id,
+            nonce=nonce,
+            access_token=token["access_token"],
+        )
+        return Token({**token, "userinfo": claims})

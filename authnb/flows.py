@@ -1,0 +1,140 @@
+"""Ways to sign in, as generators: no display, no storage, no clock but their own.
+
+A flow yields what the outside must do next, `Verification` (show this address) or `Pending` (come back
+later), and returns the token. `drive` runs one for a terminal, a worker thread or a test; in a cell,
+``next(flow)`` takes it one step at a time. Closing a flow frees its port.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authnb.errors import LoginFailed, ProviderError
+from authnb.redirects import LoopbackListener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from authnb.answers import Token
+    from authnb.client import Client
+
+TIMEOUT = 300.0  # seconds a person has to sign in
+_LISTENING = 0.25  # seconds between two looks at the listener, if it cannot notify
+_SLOWER = 5.0  # seconds more after each slow_down (RFC 8628 section 3.5)
+_PATIENCE = {"timeout", "unreachable", "server_error", "temporarily_unavailable"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What the person needs to sign in.
+
+    ``uri`` is the address to open and ``user_code``, in the device flow, the code to enter there;
+    ``uri_complete`` is the address with the code in it, where the provider has one. ``expires_at`` is in
+    seconds of the Unix epoch.
+    """
+
+    uri: str
+    user_code: str | None = None
+    uri_complete: str | None = None
+    expires_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """Nothing to do but to come back in ``wait`` seconds, or sooner if there is news."""
+
+    wait: float
+
+
+if TYPE_CHECKING:
+    Flow = Generator[Verification | Pending, None, Token]
+
+
+def drive(flow: Flow, show: Callable[[Verification], None], sleep: Callable[[float], bool]) -> Token:
+    """Run a flow to its token.
+
+    ``show`` is given each `Verification`. ``sleep`` waits that many seconds, or less, and answers whether
+    to give up; then the flow is closed and `LoginFailed` raised.
+    """
+    with closing(flow):
+        while True:
+            try:
+                step = next(flow)
+            except StopIteration as done:
+                token: Token = done.value
+                return token
+            if isinstance(step, Verification):
+                show(step)
+            elif sleep(step.wait):
+                raise LoginFailed("cancelled", "The sign-in was cancelled. Run the cell again to sign in.")
+
+
+def loopback_flow(
+    client: Client,
+    *,
+    ports: Iterable[int] = (0,),
+    timeout: float = TIMEOUT,
+    notify: Callable[[], None] = lambda: None,
+    **parameters: str,
+) -> Flow:
+    """Authorization code with PKCE, answered to a listener on 127.0.0.1 (RFC 8252 section 7.3).
+
+    ``parameters`` go into the authorization request (``prompt``, ``login_hint``). ``notify`` is called
+    from a thread when the answer has come. Raises `LoginFailed` if the person says no or ``timeout``
+    seconds pass, `ProviderError` if what came back cannot be used.
+    """
+    deadline = time.monotonic() + timeout
+    with closing(LoopbackListener(ports, notify)) as listener:
+        request = client.authorization_request(listener.redirect_uri, **parameters)
+        listener.expect(request.state)
+        yield Verification(uri=request.uri, expires_at=time.time() + timeout)
+        while (response := listener.answer()) is None:
+            if time.monotonic() >= deadline:
+                raise _too_late(timeout)
+            yield Pending(wait=_LISTENING)
+    response.check(client.provider)
+    return client.redeem_code(response, request)
+
+
+def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
+    """Device authorization: a code on one screen, the sign-in on another (RFC 8628).
+
+    Polls no faster than the provider asks, slower after ``slow_down``, and goes on polling through network
+    failures and server errors until the code expires or ``timeout`` seconds pass. Raises `LoginFailed`
+    then, or if the person says no; `ProviderError` for any other refusal.
+    """
+    device = client.authorize_device()
+    lifetime = min(device.expires_in, timeout)
+    deadline = time.monotonic() + lifetime
+    yield Verification(
+        uri=device.verification_uri,
+        uri_complete=device.verification_uri_complete,
+        user_code=device.user_code,
+        expires_at=time.time() + lifetime,
+    )
+    interval = device.interval
+    while (left := deadline - time.monotonic()) > 0:
+        yield Pending(wait=min(interval, left))
+        try:
+            return client.redeem_device_code(device)
+        except ProviderError as error:
+            if error.error == "slow_down":
+                interval += _SLOWER
+            elif error.error in _PATIENCE:
+                interval = min(2 * interval, 60.0)
+            elif error.error == "expired_token":
+                break
+            elif error.error != "authorization_pending":
+                raise
+    raise _too_late(lifetime)
+
+
+def _too_late(seconds: float) -> LoginFailed:
+    return LoginFailed(
+        "expired_token",
+        f"Nobody signed in within {seconds:.0f} seconds. Run the cell again for a new link or code; "
+        "timeout= gives more time.",
+    )

@@ -1,0 +1,157 @@
+"""Who signed in: an ID token in, verified claims out (OpenID Connect Core section 3.1.3.7)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING, Any
+
+from joserfc import jwk, jws, jwt
+from joserfc.errors import BadSignatureError, JoseError
+
+from authnb.errors import InvalidToken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from authnb.provider import Keys
+
+# Signatures anyone can check and only the provider can make: never "none", never HMAC with a shared secret.
+ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+)
+LEEWAY = 60  # seconds by which the two clocks may differ
+
+_HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
+_KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+
+
+class _Registry(jws.JWSRegistry):
+    max_header_length = 8192  # some providers put certificate chains into the header
+    max_signature_length = 2048
+
+
+_REGISTRY = _Registry(algorithms=list(ALGORITHMS), strict_check_header=False)
+
+
+def verify_id_token(
+    id_token: str,
+    *,
+    keys: Keys,
+    issuer: str,
+    client_id: str,
+    nonce: str | None,
+    access_token: str | None = None,
+) -> dict[str, Any]:
+    """The claims of an ID token that is the provider's, for this client, for this sign-in, and current.
+
+    ``nonce`` is the one sent in the authorization request; None where the flow has none (device,
+    refresh). An unknown key or a bad signature leads to one new look at the provider's keys, for they
+    may just have changed. Raises `InvalidToken`.
+    """
+    token = _decode(id_token, keys)
+    claims = token.claims
+    rules: dict[str, Any] = {
+        "iss": {"essential": True, "value": issuer},
+        "sub": {"essential": True},
+        "aud": {"essential": True, "value": client_id},
+        "exp": {"essential": True},
+        "iat": {"essential": True},
+    }
+    if nonce is not None:
+        rules["nonce"] = {"essential": True, "value": nonce}
+    try:
+        jwt.JWTClaimsRegistry(leeway=LEEWAY, **rules).validate(claims)
+    except JoseError as error:
+        raise _invalid(f"its claims do not hold ({error.description or error.error})") from None
+    if claims.get("azp", client_id) != client_id:
+        raise _invalid("it was issued to another client (azp)")
+    if access_token is not None and "at_hash" in claims:
+        _check_at_hash(claims["at_hash"], access_token, token.header)
+    return claims
+
+
+def check_same_person(claims: Mapping[str, Any], other: Mapping[str, Any], what: str) -> None:
+    """Raise `InvalidToken` unless both are about one ``sub`` (OpenID Connect Core 5.3.2 and 12.2)."""
+    if other.get("sub") != claims["sub"]:
+        raise _invalid(f"{what} is about another person (sub differs)")
+
+
+def _decode(id_token: str, keys: Keys) -> jwt.Token:
+    header = _header(id_token)
+    try:
+        return _try_keys(id_token, header, keys.current())
+    except InvalidToken:
+        # A new key, or new key material under an old name (OpenID Connect Core section 10.1.1)
+        renewed = keys.renewed()
+        if renewed is None:
+            raise
+    return _try_keys(id_token, header, renewed)
+
+
+def _header(id_token: str) -> dict[str, Any]:
+    try:
+        header = jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
+    except (JoseError, ValueError):
+        raise _invalid("it is not a signed JSON Web Token") from None
+    if header.get("alg") not in ALGORITHMS:
+        raise _invalid(f"its algorithm {str(header.get('alg'))[:20]!r} is none a provider's key can make")
+    return header
+
+
+def _try_keys(id_token: str, header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) -> jwt.Token:
+    tried = 0
+    for key in _candidates(header, keys):
+        tried += 1
+        try:
+            return jwt.decode(id_token, key, registry=_REGISTRY)
+        except BadSignatureError:
+            continue
+        except (JoseError, ValueError) as error:
+            raise _invalid(f"it cannot be read ({type(error).__name__})") from None
+    if tried:
+        raise _invalid("its signature is not the provider's")
+    raise _invalid(f"none of the provider's keys is the one it names ({str(header.get('kid'))[:60]!r})")
+
+
+def _candidates(header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) -> Iterator[jwk.Key]:
+    """The keys that may have signed: of the right type and name; without a name, each is tried."""
+    key_type = _KEY_TYPES[header["alg"][:2]]
+    for key in keys:
+        if key.get("kty") != key_type or key.get("use", "sig") != "sig":
+            continue
+        if "kid" in header and "kid" in key and key["kid"] != header["kid"]:
+            continue
+        if key.get("alg", header["alg"]) != header["alg"]:
+            continue
+        try:
+            yield jwk.import_key(dict(key))
+        except (JoseError, ValueError, TypeError):
+            continue  # one malformed key does not spoil the set
+
+
+def _check_at_hash(at_hash: object, access_token: str, header: Mapping[str, Any]) -> None:
+    """The left half of the access token's hash, as OpenID Connect Core section 3.1.3.6 makes it."""
+    digest = _HASHES.get(header["alg"][2:], hashlib.sha512)(access_token.encode()).digest()
+    expected = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    if not isinstance(at_hash, str) or not hmac.compare_digest(expected.encode(), at_hash.encode()):
+        raise _invalid("it belongs to another access token (at_hash)")
+
+
+def _invalid(why: str) -> InvalidToken:
+    return InvalidToken(
+        "invalid_token",
+        f"The provider's ID token was refused: {why}. Nobody was signed in. Try again; if it happens again, "
+        "tell the provider.",
+    )

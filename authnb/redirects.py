@@ -1,0 +1,156 @@
+"""How the browser's answer comes back: a listener on this machine's loopback interface.
+
+RFC 8252 section 7.3: an HTTP server on 127.0.0.1, open only while a sign-in waits. It knows one request,
+``GET /callback`` with the state of this sign-in; all else is told, briefly, that it is in the wrong place,
+and the sign-in goes on waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
+
+from authnb.answers import AuthorizationResponse
+from authnb.errors import LoginFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+PATH = "/callback"
+_LONGEST_LINE = 16_384  # bytes of a request line; no honest answer is longer
+_REQUEST_TIMEOUT = 5  # seconds in which a browser has sent its request
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 20vh auto; padding: 0 1rem }}
+h1 {{ font-size: 1.25rem }}
+</style>
+<main><h1>{title}</h1><p>{text}</p></main></html>"""
+
+_NOTHING = ("Nothing here", "This address takes the answer to a sign-in, and nothing else.")
+_NOT_OURS = (
+    "Not the sign-in your notebook waits for",
+    "Perhaps it was used already, or belongs to an earlier try. Open the page from your notebook again.",
+)
+_DONE = ("Go back to your notebook", "It has the answer and goes on by itself. You can close this tab.")
+_DECLINED = ("You were not signed in", "Go back to your notebook. It says why, and what to do.")
+
+
+class LoopbackListener:
+    """Waits on 127.0.0.1 for the answer to one authorization request.
+
+    ``ports`` are tried in turn; 0 takes any free one. ``notify`` is called, on a thread of the listener,
+    when the answer is there. Opened on construction; `close` frees the port. Raises `LoginFailed` if no
+    port can be had.
+    """
+
+    def __init__(self, ports: Iterable[int] = (0,), notify: Callable[[], None] = lambda: None) -> None:
+        self._server = _open(tuple(ports))
+        self._server.notify = notify
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def redirect_uri(self) -> str:
+        """The address the provider sends the browser to."""
+        return f"http://127.0.0.1:{self._server.server_port}{PATH}"
+
+    def expect(self, state: str) -> None:
+        """From now on take the answer to the request with this state."""
+        self._server.state = state
+
+    def answer(self) -> AuthorizationResponse | None:
+        """The answer, if it has come. The first one counts."""
+        return self._server.answer
+
+    def close(self) -> None:
+        """Stop listening and free the port; done twice, it does nothing more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False  # nobody else may share our port
+    request_queue_size = 64
+    state: str | None = None
+    claimed = False
+    answer: AuthorizationResponse | None = None
+    notify: Callable[[], None]
+
+    def __init__(self, port: int) -> None:
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a browser that hangs up is no news, and a traceback could hold the code."""
+
+    def claim(self, query: str) -> AuthorizationResponse | None:
+        """The answer in this query if it is ours and the first."""
+        answer = AuthorizationResponse.parse(query, self.state) if self.state else None
+        with self.lock:
+            if answer is None or self.claimed:
+                return None
+            self.claimed = True
+            return answer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version, sys_version = "authnb", ""
+    timeout = _REQUEST_TIMEOUT
+    headers_sent: ClassVar = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        # A page elsewhere can make a browser call us under its own name (DNS rebinding)
+        own_name = self.headers.get("Host") == f"127.0.0.1:{self.server.server_port}"
+        if path != PATH or not own_name or len(self.path) > _LONGEST_LINE:
+            return self._page(
+                HTTPStatus.NOT_FOUND, "Nothing here", "This address takes a sign-in's answer only."
+            )
+        answer = self.server.claim(query)
+        if answer is None:
+            return self._page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
+        try:  # the page first, for once the answer is out, the process may end
+            self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
+        finally:
+            self.server.answer = answer
+            self.server.notify()
+
+    def _page(self, status: HTTPStatus, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text).encode()
+        self.send_response(status)
+        for name, value in self.headers_sent.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing: request lines hold codes."""
+
+
+def _open(ports: tuple[int, ...]) -> _Server:
+    for port in ports:
+        try:
+            return _Server(port)
+        except (OSError, OverflowError):
+            continue
+    raise LoginFailed(
+        "port_in_use",
+        f"Waiting for the browser's answer failed: port {', '.join(map(str, ports))} on 127.0.0.1 is in use or "
+        "not allowed. Close what uses it, or give other ports with redirect_port=; registered with the "
+        "provider they must be.",
+    )

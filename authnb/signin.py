@@ -1,0 +1,246 @@
+"""One sign-in, from the first look into storage to a session. It runs on a thread of its own and shows nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import traceback
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from authnb.errors import AuthnbError, LoginFailed, LoginRequired
+from authnb.flows import drive
+from authnb.session import Session
+from authnb.storage import SignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from authnb.answers import Token
+    from authnb.client import Client
+    from authnb.flows import Flow, Verification
+    from authnb.provider import Provider
+    from authnb.storage import Account, TokenStorage
+
+_CANCELLED = "The sign-in was cancelled. Run the cell again to sign in."
+
+
+class View(Protocol):
+    """Shows a `Login`. Both methods are called in the thread of the cell or script that shows or awaits it."""
+
+    def open(self, login: Login) -> None:
+        """Begin to show."""
+
+    def update(self, login: Login) -> None:
+        """Show where the sign-in is now."""
+
+
+class Login:
+    """A sign-in under way: awaitable, displayable, cancellable.
+
+    ``status`` is ``starting``, then ``waiting`` (for the person), then ``signed_in``, ``failed`` or
+    ``cancelled``. `authnb.login` makes one; it starts at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        connect: Callable[[Provider | None], Client],
+        flow: Callable[[Client, Callable[[], None]], Flow],
+        storage: TokenStorage,
+        fresh: bool = False,
+        api: str | None = None,
+        view: View | None = None,
+    ) -> None:
+        self.account = account
+        self.client: Client | None = None
+        self.status = "starting"
+        self.error: AuthnbError | None = None
+        self._connect, self._flow = connect, flow
+        self._storage, self._fresh, self._api, self._view = storage, fresh, api, view
+        self._session: Session | None = None
+        self._asked: Future[Verification | None] = Future()  # done once the person is asked, or never will be
+        self._ended: Future[None] = Future()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._watchers: list[Callable[[Login], None]] = []
+        threading.Thread(target=self._work, name="authnb-login", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"<Login at {self.account.issuer}: {self.status}>"
+
+    @property
+    def session(self) -> Session:
+        """The session, at once. Raises `LoginRequired` while nobody is signed in, so that Run All stops."""
+        if self._session is not None:
+            return self._session
+        if isinstance(self.error, LoginRequired):
+            raise self.error.with_traceback(None)
+        if self.error is not None:
+            raise LoginRequired("login_required", f"Nobody is signed in. {self.error.description}")
+        raise LoginRequired(
+            "login_required", "Nobody is signed in yet. Finish the sign-in, then run this cell again."
+        )
+
+    def verification(self, timeout: float | None = 10) -> Verification:
+        """The address to open, and the code to enter, as soon as they are known.
+
+        Raises what ended the sign-in if it ended before, `LoginFailed` if nobody needed to be asked, and
+        `TimeoutError` after ``timeout`` seconds.
+        """
+        verification = self._asked.result(timeout)
+        if verification is not None:
+            return verification
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        raise LoginFailed("not_needed", "There is no address to open: the sign-in was remembered.")
+
+    def wait(self, timeout: float | None = None) -> Session:
+        """Wait for the session; for scripts. An interrupt (Ctrl-C) cancels the sign-in.
+
+        Raises what ended the sign-in, or `TimeoutError` after ``timeout`` seconds, while it goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            with self._shown():
+                if self._view is not None:
+                    self._asked.result(timeout)
+                    self._view.update(self)
+                self._ended.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        return self._result()
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._attend().__await__()
+
+    def cancel(self) -> None:
+        """Give up: at once for whoever waits, and the port is freed. Does nothing after the end."""
+        self._end("cancelled", error=LoginFailed("cancelled", _CANCELLED))
+        self._wake.set()
+
+    def watch(self, watcher: Callable[[Login], None]) -> None:
+        """Call ``watcher`` with this login now, and at each change of status from the thread that makes it."""
+        self._watchers.append(watcher)
+        watcher(self)
+
+    def _ipython_display_(self) -> None:
+        if self._view is None:
+            print(repr(self))  # noqa: T201 - what a cell shows of an object without a view
+        else:
+            self._view.open(self)
+            self.watch(self._view.update)
+
+    async def _attend(self) -> Session:
+        try:
+            with self._shown():
+                if self._view is not None:
+                    await asyncio.shield(asyncio.wrap_future(self._asked))
+                    self._view.update(self)
+                await asyncio.shield(asyncio.wrap_future(self._ended))
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self._result()
+
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
+        """The view, if any, open while somebody waits and up to date after."""
+        if self._view is None:
+            yield
+            return
+        self._view.open(self)
+        try:
+            yield
+        finally:
+            self._view.update(self)
+
+    def _result(self) -> Session:
+        if self._session is not None:
+            return self._session
+        if self.error is None:
+            raise RuntimeError("the result of a sign-in that goes on")
+        # Without its traceback: the worker's frames are no business of the cell's
+        raise self.error.with_traceback(None)
+
+    def _work(self) -> None:
+        try:
+            session = self._signed_in_before() or self._sign_in()
+        except AuthnbError as error:
+            error.__context__ = None
+            self._end("failed", error=error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave anybody waiting
+            self._end("failed", error=_unexpected(error))
+        else:
+            self._end("signed_in", session=session)
+
+    def _signed_in_before(self) -> Session | None:
+        """A session for a sign-in that was kept and still holds, renewed if need be."""
+        kept = None if self._fresh else self._storage.load(self.account)
+        if kept is None:
+            return None
+        client = self._connect(kept.provider)
+        if not set(client.scope.split()) <= set(kept.scope.split()):
+            return None
+        self.client = client
+        session = self._open_session(client, kept.token)
+        try:
+            session.ensure_active_token()
+        except LoginRequired:
+            self._storage.remove(self.account)
+            return None
+        return session
+
+    def _sign_in(self) -> Session:
+        client = self.client = self._connect(None)
+        token = drive(self._flow(client, self._wake.set), self._ask, self._sleep)
+        if self.error is None:
+            kept = SignIn(token=token, provider=client.provider, scope=client.scope)
+            self._storage.save(self.account, kept)
+        return self._open_session(client, token)
+
+    def _open_session(self, client: Client, token: Token) -> Session:
+        return Session.signed_in(client, token, account=self.account, storage=self._storage, api=self._api)
+
+    def _ask(self, verification: Verification) -> None:
+        with self._lock:
+            if self.status != "starting":
+                return
+            self.status = "waiting"
+        self._asked.set_result(verification)
+        self._tell()
+
+    def _sleep(self, seconds: float) -> bool:
+        if self.status == "waiting":
+            self._wake.wait(seconds)
+            self._wake.clear()
+        return self.status != "waiting"
+
+    def _end(self, status: str, *, session: Session | None = None, error: AuthnbError | None = None) -> None:
+        with self._lock:
+            if self.status not in {"starting", "waiting"}:
+                return
+            self.status, self._session, self.error = status, session, error
+            if not self._asked.done():
+                self._asked.set_result(None)
+            self._ended.set_result(None)
+        self._tell()
+
+    def _tell(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(self)
+
+
+def _unexpected(error: Exception) -> AuthnbError:
+    """Where it happened, not what was said: the text of a foreign error may hold anything."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return AuthnbError(
+        "unexpected",
+        f"The sign-in stopped at a mistake in authnb or a library: {type(error).__name__} in {last.name}, line "
+        f"{last.lineno} of {Path(last.filename).name}. Please report it.",
+    )

@@ -1,0 +1,81 @@
+"""Where a sign-in is kept: in this process by default."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from authnb.answers import Token
+    from authnb.provider import Provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Under which name a sign-in is kept: one person's ``profile`` at one issuer, for one client."""
+
+    profile: str
+    issuer: str
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """What is kept of a sign-in: the token, the provider it came from, and the scope that was asked for."""
+
+    token: Token
+    provider: Provider
+    scope: str
+
+
+class TokenStorage(Protocol):
+    """A place for sign-ins. Each method may raise `StorageError`; none loses what was saved before."""
+
+    def load(self, account: Account) -> SignIn | None:
+        """What was saved last, or None."""
+
+    def save(self, account: Account, sign_in: SignIn) -> None:
+        """Keep this in place of what was there, wholly or not at all."""
+
+    def remove(self, account: Account) -> None:
+        """Forget it; nothing happens if there is none."""
+
+    def lock(self, account: Account) -> AbstractContextManager[None]:
+        """Held while a token is renewed, so that of several users of one account only one renews."""
+
+
+class MemoryStorage:
+    """Keeps sign-ins for the life of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Account, SignIn] = {}
+        self._locks: dict[Account, threading.Lock] = {}
+
+    def __repr__(self) -> str:
+        return f"MemoryStorage({len(self._kept)} kept)"
+
+    def load(self, account: Account) -> SignIn | None:
+        """What was saved last, or None."""
+        return self._kept.get(account)
+
+    def save(self, account: Account, sign_in: SignIn) -> None:
+        """Keep this in place of what was there."""
+        self._kept[account] = sign_in
+
+    def remove(self, account: Account) -> None:
+        """Forget it."""
+        self._kept.pop(account, None)
+
+    @contextmanager
+    def lock(self, account: Account) -> Iterator[None]:
+        """Held while a token is renewed."""
+        with self._locks.setdefault(account, threading.Lock()):
+            yield
+
+
+memory = MemoryStorage()

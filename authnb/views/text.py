@@ -1,0 +1,104 @@
+"""The plain views: a few lines in a terminal, the same as simple HTML in a notebook."""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from authnb.signin import Login
+
+
+def lines(login: Login) -> list[str]:
+    """Where a sign-in is, in plain sentences. The address to open stands alone on its line."""
+    host = _host(login)
+    if login.status == "starting":
+        return [f"Signing in at {host} …"]
+    if login.status == "waiting":
+        verification = login.verification()
+        if verification.user_code is None:
+            return [f"To sign in at {host}, open this address in your browser:", verification.uri]
+        text = [f"To sign in at {host}, open this address on any device:", verification.uri]
+        text.append(f"and enter the code {verification.user_code}")
+        text.append("Only go on if you started this sign-in yourself.")
+        return text
+    if login.status == "signed_in":
+        return [f"Signed in{_as_whom(login)} at {host}."]
+    return [str(login.error)]
+
+
+def html(login: Login) -> str:
+    """The same as simple HTML: no script, no style of its own but a little room."""
+    host = escape(_host(login))
+    if login.status == "waiting":
+        verification = login.verification()
+        address = escape(verification.uri_complete or verification.uri)
+        link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">'
+        if verification.user_code is None:
+            return (
+                f"<p>{link}<b>Sign in at {host}</b></a></p>"
+                "<p>Waiting for you to sign in there. This notebook goes on by itself.</p>"
+            )
+        page = escape(verification.uri)
+        return (
+            f"<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> on any device and enter the code "
+            f"<b><code>{escape(verification.user_code)}</code></b></p>"
+            "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself.</p>"
+        )
+    text = "<br>".join(escape(line) for line in lines(login))
+    return f"<p>{text}</p>"
+
+
+class TerminalView:
+    """Prints each new state, in the thread that waits."""
+
+    def __init__(self) -> None:
+        self._shown: list[str] | None = None
+
+    def open(self, login: Login) -> None:
+        """Nothing yet: what is sure to follow within a second needs no line of its own."""
+
+    def update(self, login: Login) -> None:
+        """Print the state, unless it was printed already."""
+        text = lines(login)
+        # An error is raised right after, and says the same
+        if text != self._shown and login.status in {"waiting", "signed_in"}:
+            print("\n".join(text), file=sys.stderr, flush=True)  # noqa: T201 - this is what it is for
+        self._shown = text
+
+
+class NotebookView:
+    """One output that changes as the sign-in goes on."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._shown: dict[str, str] | None = None
+
+    def open(self, login: Login) -> None:
+        """Show the state now, in the cell that runs."""
+        from IPython.display import display  # noqa: PLC0415 - there is a kernel, so it is loaded
+
+        self._shown = _bundle(login)
+        self._handle = display(self._shown, raw=True, display_id=True)  # type: ignore[no-untyped-call] # IPython's
+
+    def update(self, login: Login) -> None:
+        """Change what is shown."""
+        bundle = _bundle(login)
+        if bundle != self._shown:
+            self._shown = bundle
+            self._handle.update(bundle, raw=True)
+
+
+def _bundle(login: Login) -> dict[str, str]:
+    return {"text/plain": "\n".join(lines(login)), "text/html": html(login)}
+
+
+def _host(login: Login) -> str:
+    return login.client.provider.host if login.client else login.account.issuer.partition("://")[2]
+
+
+def _as_whom(login: Login) -> str:
+    user = login.session.user or {}
+    name = user.get("name") or user.get("preferred_username") or user.get("email") or user.get("sub")
+    return f" as {name}" if name else ""
