@@ -1,0 +1,133 @@
+"""People: creating an account, checking a password, and who is signed in in this browser."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from functools import cache
+
+from flask import session
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from authnb.demo.context import db, now
+from authnb.demo.models import Account, Attempts, Browser, digest
+
+FREE_FAILURES = 2
+LONGEST_WAIT = 60.0
+FORGIVEN_AFTER = 15 * 60.0
+
+
+class NameTaken(Exception):  # noqa: N818
+    """Somebody has this name already, in whatever case."""
+
+
+class TooManyAttempts(Exception):  # noqa: N818
+    """Wrong too often; `seconds` says when the next attempt is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many wrong attempts: try again in {seconds} second{'s' * (seconds != 1)}.")
+        self.seconds = seconds
+
+
+def find_account(name: str) -> Account | None:
+    """Give the account of that name, in whatever case."""
+    return db().scalar(select(Account).where(Account.name_key == name.strip().casefold()))
+
+
+def create_account(*, name: str, email: str, full_name: str, password: str) -> Account:
+    """Create an account; raises NameTaken, also when somebody else is quicker by a moment."""
+    db().commit()  # nobody waits for the lock while the password is hashed
+    account = Account(
+        name=name,
+        name_key=name.casefold(),
+        email=email,
+        full_name=full_name or name,
+        password_hash=generate_password_hash(password),
+    )
+    db().add(account)
+    try:
+        db().flush()
+    except IntegrityError:
+        db().rollback()
+        raise NameTaken from None
+    return account
+
+
+def check_password(name: str, password: str) -> Account | None:
+    """Give the account if name and password belong together.
+
+    Raises TooManyAttempts without a look at the password while a delay lasts. An unknown name takes the same time
+    and the same delays as a wrong password, so neither tells whether there is such an account.
+    """
+    subject = digest(f"password {name.strip().casefold()}")
+    count_attempt(subject)
+    account = find_account(name)
+    db().commit()  # counted for good, and nobody waits for the lock while the password is hashed
+    if (
+        not check_password_hash(account.password_hash if account else _hash_of_nobody(), password)
+        or not account
+    ):
+        return None
+    forget_attempts(subject)
+    return account
+
+
+def count_attempt(subject: str) -> None:
+    """Count one guess at a secret before it is looked at; raises TooManyAttempts.
+
+    Counted first and compared with what was read, so that guesses made at the same moment do not all pass.
+    """
+    moment = now()
+    attempts = db().get(Attempts, subject, populate_existing=True)
+    if attempts is None:
+        attempts = Attempts(subject=subject, failures=0, not_before=0.0)
+        db().add(attempts)
+        try:
+            db().flush()
+        except IntegrityError:
+            db().rollback()
+            raise TooManyAttempts(1) from None
+    if moment < attempts.not_before:
+        raise TooManyAttempts(math.ceil(attempts.not_before - moment))
+    failures = 1 if moment > attempts.not_before + FORGIVEN_AFTER else attempts.failures + 1
+    wait = min(2.0 ** (failures - FREE_FAILURES - 1), LONGEST_WAIT) if failures > FREE_FAILURES else 0.0
+    counted = db().execute(
+        update(Attempts)
+        .where(Attempts.subject == subject, Attempts.failures == attempts.failures)
+        .values(failures=failures, not_before=moment + wait)
+    )
+    if not counted.rowcount:
+        raise TooManyAttempts(1)
+
+
+def forget_attempts(subject: str) -> None:
+    """Start again from zero, after a right one."""
+    db().execute(delete(Attempts).where(Attempts.subject == subject))
+
+
+def sign_in(account: Account) -> None:
+    """Sign this browser in; what it held before is dropped, so a planted cookie is worth nothing."""
+    sign_out()
+    secret = secrets.token_urlsafe(32)
+    session["browser"] = secret
+    db().add(Browser(digest=digest(secret), account_id=account.id, auth_time=now()))
+
+
+def sign_out() -> None:
+    """Sign this browser out, here and in the database."""
+    if secret := session.get("browser"):
+        db().execute(delete(Browser).where(Browser.digest == digest(secret)))
+    session.clear()
+
+
+def signed_in() -> Browser | None:
+    """Give this browser if somebody is signed in in it."""
+    secret = session.get("browser")
+    return db().get(Browser, digest(secret)) if secret else None
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return generate_password_hash(secrets.token_urlsafe(32))

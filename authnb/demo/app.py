@@ -1,0 +1,155 @@
+"""The Flask application: all blueprints, the transaction around each request, headers, error pages."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, g, jsonify, render_template, request
+from joserfc.jwk import RSAKey
+from werkzeug.exceptions import HTTPException
+
+from authnb.demo.api import measurement_api
+from authnb.demo.context import Context, Settings
+from authnb.demo.endpoints import client_endpoints
+from authnb.demo.grants import DEVICE_CODE_GRANT_TYPE, Server
+from authnb.demo.models import Client, Setting
+from authnb.demo.pages import authorization_pages, device_pages, logout_pages, signing_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.typing import ResponseReturnValue
+    from sqlalchemy.orm import Session, sessionmaker
+
+NATIVE_CLIENT_ID = "notebook"
+WEB_CLIENT_ID = "web"
+
+JSON_PATHS = ("/api/", "/.well-known/", "/jwks", "/token", "/revoke", "/device_authorization", "/userinfo")
+
+
+def create_app(
+    issuer: str, sessions: sessionmaker[Session], settings: Settings, clock: Callable[[], float]
+) -> Flask:
+    """Give the application of one provider; `issuer` is the URL under which browsers and clients reach it."""
+    with sessions.begin() as session:
+        signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
+        cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
+        _register_clients(session)
+
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=cookie_key,
+        # cookies know no port: two providers on this computer need two names
+        SESSION_COOKIE_NAME=f"authnb_demo_{urlsplit(issuer).port}",
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=64 * 1024,
+    )
+    app.extensions["authnb-demo"] = Context(
+        issuer=issuer, settings=settings, clock=clock, sessions=sessions, signing_key=signing_key
+    )
+    server = Server(settings)
+    app.register_blueprint(signing_pages())
+    app.register_blueprint(authorization_pages(server))
+    app.register_blueprint(device_pages())
+    app.register_blueprint(logout_pages(server))
+    app.register_blueprint(client_endpoints(server))
+    app.register_blueprint(measurement_api())
+
+    app.before_request(_known_host_only)
+    app.after_request(_commit)
+    app.after_request(_add_headers)
+    app.teardown_request(_end_transaction)
+    app.register_error_handler(HTTPException, _show_error)
+    return app
+
+
+def _known_host_only() -> None:
+    """A page elsewhere whose name was made to point here must not reach us (DNS rebinding)."""
+    if urlsplit(f"//{request.host}").hostname not in {"127.0.0.1", "localhost"}:
+        abort(400, "This provider answers on 127.0.0.1 only.")
+
+
+def _commit(response: Response) -> Response:
+    if "db" in g and response.status_code < 500:  # noqa: PLR2004  what broke is rolled back
+        g.db.commit()
+    return response
+
+
+def _end_transaction(_error: BaseException | None) -> None:
+    if "db" in g:
+        g.pop("db").close()
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    if not response.cache_control.public:
+        headers["Cache-Control"] = "no-store"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    # no form-action: Chromium applies it to the redirect to the client too, and cannot be told of [::1]
+    headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return response
+
+
+def _show_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None:
+        return error.response
+    status = error.code or 500
+    if request.path.startswith(JSON_PATHS):
+        code = "server_error" if status >= 500 else "invalid_request"  # noqa: PLR2004
+        return jsonify(error=code, error_description=error.description), status
+    return render_template("error.html", title=f"{error.name}", error=error), status
+
+
+def _setting(session: Session, name: str, make: Callable[[], str]) -> str:
+    setting = session.get(Setting, name)
+    if not setting:
+        setting = Setting(name=name, value=make())
+        session.add(setting)
+    return setting.value
+
+
+def _new_signing_key() -> str:
+    return RSAKey.generate_key(2048).as_pem(private=True).decode()
+
+
+def _read_signing_key(pem: str) -> RSAKey:
+    key = RSAKey.import_key(pem, {"use": "sig", "alg": "RS256"})
+    key.ensure_kid()
+    return key
+
+
+def _register_clients(session: Session) -> None:
+    """Two clients: the notebooks' own, which can keep no secret (RFC 8252), and a web application with one."""
+    loopback = ("http://127.0.0.1", "http://[::1]", "http://localhost")
+    if not session.get(Client, NATIVE_CLIENT_ID):
+        session.add(
+            Client(
+                id=NATIVE_CLIENT_ID,
+                name="Notebook",
+                secret=None,
+                auth_methods="none",
+                grant_types=f"authorization_code refresh_token {DEVICE_CODE_GRANT_TYPE}",
+                redirect_uris=" ".join(f"{host}/callback" for host in loopback),
+                post_logout_redirect_uris=" ".join(
+                    f"{host}{path}" for host in loopback for path in ("/", "/callback")
+                ),
+            )
+        )
+    if not session.get(Client, WEB_CLIENT_ID):
+        session.add(
+            Client(
+                id=WEB_CLIENT_ID,
+                name="Web application",
+                secret=secrets.token_urlsafe(32),
+                auth_methods="client_secret_basic client_secret_post",
+                grant_types="authorization_code refresh_token",
+                redirect_uris=" ".join(f"{host}/authorize" for host in loopback),
+                post_logout_redirect_uris=" ".join(f"{host}/" for host in loopback),
+            )
+        )

@@ -1,0 +1,55 @@
+"""What a request can reach: the provider's settings, its clock, its key, and one database session.
+
+A request is one transaction. It begins with the first statement, is committed when the answer is ready, and rolled
+back when something breaks (see `app.create_app`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask import current_app, g
+from joserfc.jwk import RSAKey
+from sqlalchemy.orm import Session, sessionmaker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the one who starts the provider may choose; lifetimes and intervals in seconds."""
+
+    access_token_lifetime: int = 3600
+    refresh_token_lifetime: int = 30 * 24 * 3600
+    code_lifetime: int = 60
+    device_code_lifetime: int = 600
+    device_interval: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A provider at work."""
+
+    issuer: str
+    settings: Settings
+    clock: Callable[[], float]
+    sessions: sessionmaker[Session]
+    signing_key: RSAKey = field(repr=False)
+
+
+def provider() -> Context:
+    """Give the provider that serves this request."""
+    context: Context = current_app.extensions["authnb-demo"]
+    return context
+
+
+def now() -> float:
+    """Seconds since 1970, by the provider's clock."""
+    return provider().clock()
+
+
+def db() -> Session:
+    """Give this request's database session."""
+    if "db" not in g:
+        g.db = provider().sessions()
+    session: Session = g.db
+    return session

@@ -1,0 +1,248 @@
+"""The person in front of the browser: opens links, fills in forms, says yes or no. Over HTTP, like any browser.
+
+`python -m authnb.demo.person URL` does it from a command line, so `BROWSER="python -m authnb.demo.person %s"` lets
+notebooks run with nobody there. Only the standard library is used, which logs no addresses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookiejar import CookieJar
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, Request, build_opener
+
+DEFAULT_NAME = "ada"
+MOST_PAGES = 12
+TIMEOUT = 30  # seconds
+
+
+class PersonError(Exception):
+    """The person could not do what was asked; the text says what the page said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form of a page, with what is filled in already."""
+
+    action: str
+    fields: dict[str, str]
+    buttons: dict[str, set[str]]
+
+    @property
+    def is_sign_up(self) -> bool:
+        """Whether it creates an account."""
+        return "password_again" in self.fields
+
+    @property
+    def is_sign_in(self) -> bool:
+        """Whether it asks for a name and a password."""
+        return "password" in self.fields and not self.is_sign_up
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether it asks for yes or no."""
+        return {"allow", "deny"} <= self.buttons.get("decision", set())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the browser shows. Address and text are not in its repr: a code may be in them."""
+
+    url: str = field(repr=False)
+    status: int
+    text: str = field(repr=False)
+    forms: tuple[Form, ...] = field(repr=False, default=())
+    links: tuple[str, ...] = field(repr=False, default=())
+    alerts: tuple[str, ...] = ()
+
+
+class Person:
+    """Somebody with a browser and a memory for passwords. Each visit is a new private window."""
+
+    def __init__(self, issuer: str) -> None:
+        self.issuer = issuer.rstrip("/")
+        self._passwords: dict[str, str] = {}
+
+    def sign_up(self, name: str, password: str) -> None:
+        """Create an account; raises PersonError with what the page says."""
+        page = self._sign_up(Browser(), f"{self.issuer}/signup", name, password)
+        if page.alerts:
+            raise PersonError(f"{self.issuer} did not create the account {name!r}: {' '.join(page.alerts)}")
+        self._passwords[name] = password
+
+    def visit(self, url: str, *, name: str = DEFAULT_NAME, allow: bool = True) -> Page:
+        """Open a link, sign in, say yes or no, and give the page where it ends.
+
+        The account is created first if there is none. Raises PersonError when a page says that it cannot go on.
+        """
+        browser = Browser()
+        page = browser.open(url)
+        signed_in = False
+        for _ in range(MOST_PAGES):
+            if not page.url.startswith(f"{self.issuer}/"):
+                return page  # the client's own page
+            form = next(
+                (form for form in page.forms if form.is_sign_up or form.is_sign_in or form.is_decision), None
+            )
+            if page.alerts and not (form and form.is_sign_up):
+                break
+            if form is None:
+                return page
+            if form.is_decision:
+                page = browser.send(form, decision="allow" if allow else "deny")
+            elif signed_in:
+                break
+            else:
+                page = self._sign_in(browser, page, name)
+                signed_in = not page.alerts
+        raise PersonError(
+            f"{self.issuer} did not let {name!r} go on: {' '.join(page.alerts) or 'asked again'}"
+        )
+
+    def approve(self, user_code: str, *, name: str = DEFAULT_NAME) -> Page:
+        """Enter a device's code and say yes."""
+        return self._decide(user_code, name, allow=True)
+
+    def deny(self, user_code: str, *, name: str = DEFAULT_NAME) -> Page:
+        """Enter a device's code and say no."""
+        return self._decide(user_code, name, allow=False)
+
+    def _decide(self, user_code: str, name: str, *, allow: bool) -> Page:
+        return self.visit(
+            f"{self.issuer}/device?{urlencode({'user_code': user_code})}", name=name, allow=allow
+        )
+
+    def _sign_in(self, browser: Browser, page: Page, name: str) -> Page:
+        """Sign in from a sign-in or sign-up page; whoever is not known here yet tries to sign up first."""
+        if name not in self._passwords:
+            password = f"a long passphrase of {name}"
+            sign_up = page if page.forms[0].is_sign_up else browser.open(_link(page, "/signup"))
+            after = self._sign_up(browser, sign_up.url, name, password)
+            page = browser.open(_link(after, "/login")) if after.forms[0].is_sign_up else after
+            self._passwords[name] = password
+        elif page.forms[0].is_sign_up:
+            page = browser.open(_link(page, "/login"))
+        return browser.send(page.forms[0], name=name, password=self._passwords[name])
+
+    def _sign_up(self, browser: Browser, url: str, name: str, password: str) -> Page:
+        form = browser.open(url).forms[0]
+        return browser.send(
+            form,
+            name=name,
+            email=f"{name}@example.org",
+            full_name=name.title(),
+            password=password,
+            password_again=password,
+        )
+
+
+class Browser:
+    """A browser with its own cookies and without scripts."""
+
+    def __init__(self) -> None:
+        # loopback is never asked for through a proxy
+        self._opener: OpenerDirector = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+
+    def open(self, url: str, data: bytes | None = None) -> Page:
+        """Get a page, or post to it, and follow where it leads; raises PersonError if nobody answers."""
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise PersonError("The link is not an http(s) address.")
+        try:
+            with self._opener.open(Request(url, data), timeout=TIMEOUT) as response:  # noqa: S310  checked above
+                return read(response.url, response.status, response.read().decode(errors="replace"))
+        except HTTPError as error:
+            with error:
+                return read(error.url or url, error.code, error.read().decode(errors="replace"))
+        except (URLError, OSError) as error:
+            place = urlsplit(url).netloc
+            raise PersonError(
+                f"Following the link from {place} failed: {getattr(error, 'reason', error)}"
+            ) from None
+
+    def send(self, form: Form, **answers: str) -> Page:
+        """Fill in a form and send it."""
+        return self.open(form.action, urlencode({**form.fields, **answers}).encode())
+
+
+def read(url: str, status: int, text: str) -> Page:
+    """Give a page with its forms, links and error messages."""
+    reader = _Reader(url)
+    reader.feed(text)
+    return Page(
+        url=url,
+        status=status,
+        text=text,
+        forms=tuple(reader.forms),
+        links=tuple(reader.links),
+        alerts=tuple(" ".join(alert.split()) for alert in reader.alerts),
+    )
+
+
+class _Reader(HTMLParser):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+        self._alert: str | None = None
+        self.forms: list[Form] = []
+        self.links: list[str] = []
+        self.alerts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "data-error" in given:
+            self._alert = tag
+            self.alerts.append("")
+        if tag == "a":
+            self.links.append(urljoin(self._url, given.get("href", "")))
+        elif tag == "form":
+            self.forms.append(Form(action=urljoin(self._url, given.get("action", "")), fields={}, buttons={}))
+        elif tag == "input" and self.forms and given.get("type") != "submit":
+            self.forms[-1].fields[given.get("name", "")] = given.get("value", "")
+        elif tag == "button" and self.forms and "name" in given:
+            self.forms[-1].buttons.setdefault(given["name"], set()).add(given.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._alert:
+            self._alert = None
+
+    def handle_data(self, data: str) -> None:
+        if self._alert:
+            self.alerts[-1] += data
+
+
+def _link(page: Page, path: str) -> str:
+    found = next((link for link in page.links if urlsplit(link).path.endswith(path)), None)
+    if not found:
+        raise PersonError(f"The page has no link to {path}: {' '.join(page.alerts)}")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Visit one link; 0 and silence when it went well, else 1 and the reason."""
+    parser = argparse.ArgumentParser(
+        prog="python -m authnb.demo.person", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("url", help="the sign-in link, or a device's verification link")
+    parser.add_argument("--name", default=DEFAULT_NAME, help="who signs in (default: %(default)s)")
+    parser.add_argument("--deny", action="store_true", help="say no instead of yes")
+    given = parser.parse_args(arguments)
+    address = urlsplit(given.url)
+    try:
+        page = Person(f"{address.scheme}://{address.netloc}").visit(
+            given.url, name=given.name, allow=not given.deny
+        )
+    except PersonError as error:
+        print(error, file=sys.stderr)  # noqa: T201  a command line
+        return 1
+    if page.status >= 400 and not given.deny:  # noqa: PLR2004
+        print(f"The sign-in ended on a page with HTTP status {page.status}.", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The provider on a thread of this process."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import waitress
+from waitress import wasyncore
+
+from authnb.demo.app import NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
+from authnb.demo.context import Settings
+from authnb.demo.database import Database
+from authnb.demo.models import Client
+from authnb.demo.running import RunningProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+THREADS = 8
+HOST = "127.0.0.1"
+
+
+class PortInUse(OSError):  # noqa: N818
+    """Another program listens on the port that the provider was to have."""
+
+
+class DemoProvider(RunningProvider):
+    """An OpenID Provider and a protected API, on 127.0.0.1, while the `with` block lasts.
+
+    `database` is a path or an SQLAlchemy URL; without one all is forgotten at the end. `port` 0 takes a free one;
+    one in use raises PortInUse. Lifetimes and the interval are seconds, `clock` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        database: str | Path | None = None,
+        port: int = 0,
+        *,
+        access_token_lifetime: int = 3600,
+        refresh_token_lifetime: int = 30 * 24 * 3600,
+        code_lifetime: int = 60,
+        device_code_lifetime: int = 600,
+        device_interval: int = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database_url = database
+        self._port = port
+        self._clock = clock
+        self._settings = Settings(
+            access_token_lifetime=access_token_lifetime,
+            refresh_token_lifetime=refresh_token_lifetime,
+            code_lifetime=code_lifetime,
+            device_code_lifetime=device_code_lifetime,
+            device_interval=device_interval,
+        )
+        self._database: Database | None = None
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self._sockets: dict[int, Any] = {}
+
+    web_client_id = WEB_CLIENT_ID
+    client_id = NATIVE_CLIENT_ID
+
+    @property
+    def web_client_secret(self) -> str:
+        """The secret of the confidential client; another one in each database."""
+        if not self._database:
+            raise RuntimeError("The provider is not running.")
+        with self._database.sessions.begin() as session:
+            client = session.get_one(Client, WEB_CLIENT_ID)
+            return client.secret or ""
+
+    def start(self) -> Self:
+        """Open the port and answer; raises PortInUse."""
+        if self._thread:
+            return self
+        listener = _listen(self._port)
+        try:
+            self._database = Database(self._database_url)
+            issuer = f"http://{HOST}:{listener.getsockname()[1]}"
+            app = create_app(issuer, self._database.sessions, self._settings, self._clock)
+        except BaseException:
+            listener.close()
+            self.close()
+            raise
+        # waitress warns when requests wait for a thread, which is what threads are for
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        self._server = waitress.create_server(
+            app, sockets=[listener], map=self._sockets, threads=THREADS, ident=None
+        )
+        self._thread = threading.Thread(target=self._server.run, name="authnb-demo", daemon=True)
+        self._thread.start()
+        self._attach(issuer)
+        return self
+
+    def close(self) -> None:
+        """Stop answering; the port is free and the thread gone when this returns. Twice is once."""
+        if self._thread:
+            self._server.task_dispatcher.shutdown()
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+            self._thread.join()
+            self._thread = self._server = None
+        if self._database:
+            self._database.close()
+            self._database = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere it would share a port that is in use
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortInUse(
+            error.errno,
+            f"Port {port} on {HOST} is in use. Stop the program that listens there, or choose another port; "
+            "port=0 takes a free one.",
+        ) from None
+    return listener
