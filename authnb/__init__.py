@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         StorageError,
     )
     from authnb.flows import Verification
-    from authnb.signin import Login
     from authnb.provider import Provider
     from authnb.session import Session
+    from authnb.signin import Login
     from authnb.storage import TokenStorage
 
 _HOME = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from authnb.client import Client
 from authnb.errors import InteractionRequired
 from authnb.flows import TIMEOUT, device_flow, loopback_flow
-from authnb.signin import Login
 from authnb.place import Place, here
 from authnb.provider import Provider
 from authnb.registration import creation_parameters
+from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
 from authnb.views.browser import open_page
 from authnb.views.text import NotebookView, TerminalView

@@ -79,7 +79,6 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = False  # nobody else may share our port
     request_queue_size = 64
     state: str | None = None
-    claimed = False
     answer: AuthorizationResponse | None = None
     notify: Callable[[], None]
 
@@ -90,13 +89,13 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a browser that hangs up is no news, and a traceback could hold the code."""
 
-    def claim(self, query: str) -> AuthorizationResponse | None:
+    def take(self, query: str) -> AuthorizationResponse | None:
         """The answer in this query if it is ours and the first."""
         answer = AuthorizationResponse.parse(query, self.state) if self.state else None
         with self.lock:
-            if answer is None or self.claimed:
+            if answer is None or self.answer is not None:
                 return None
-            self.claimed = True
+            self.answer = answer
             return answer
 
 
@@ -120,13 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(
                 HTTPStatus.NOT_FOUND, "Nothing here", "This address takes a sign-in's answer only."
             )
-        answer = self.server.claim(query)
+        answer = self.server.take(query)
         if answer is None:
             return self._page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
-        try:  # the page first, for once the answer is out, the process may end
+        try:  # the page first: once somebody has the news, the process may end
             self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
         finally:
-            self.server.answer = answer
             self.server.notify()
 
     def _page(self, status: HTTPStatus, title: str, text: str) -> None:

@@ -1,0 +1,75 @@
+"""A real HTTP server that answers as a test tells it, for what the embedded provider never does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answer = Callable[["Request"], tuple[int, dict[str, str], bytes]]
+
+
+class Request:
+    """What was asked: method, path with query, headers, body."""
+
+    def __init__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+        self.method, self.path, self.headers, self.body = method, path, headers, body
+
+
+class Server:
+    """Answers each path from ``routes``; keeps every request in ``requests``."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Answer] = {}
+        self.requests: list[Request] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                outer.requests.append(request)
+                route = outer.routes.get(self.path.partition("?")[0])
+                status, headers, body = route(request) if route else (404, {}, b"not here")
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = _answer  # noqa: N815 - the standard library's names
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def json(self, path: str, value: Any, status: int = 200, **headers: str) -> None:
+        """Answer this path with JSON."""
+        body = json.dumps(value).encode()
+        self.routes[path] = lambda _: (status, {"Content-Type": "application/json", **headers}, body)
+
+    def text(self, path: str, value: str, status: int = 200, **headers: str) -> None:
+        """Answer this path with text."""
+        self.routes[path] = lambda _: (status, {"Content-Type": "text/html", **headers}, value.encode())
+
+    def paths(self) -> list[str]:
+        """What was asked so far."""
+        return [request.path.partition("?")[0] for request in self.requests]
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
