@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from authnb.demo.context import db, now
+from authnb.demo.context import changed, db, now
 from authnb.demo.models import Account, Attempts, Browser, digest
 
 FREE_FAILURES = 2
@@ -19,11 +19,11 @@ LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
 
 
-class NameTaken(Exception):  # noqa: N818
+class NameTaken(Exception):
     """Somebody has this name already, in whatever case."""
 
 
-class TooManyAttempts(Exception):  # noqa: N818
+class TooManyAttempts(Exception):
     """Wrong too often; `seconds` says when the next attempt is looked at."""
 
     def __init__(self, seconds: int) -> None:
@@ -93,12 +93,8 @@ def count_attempt(subject: str) -> None:
         raise TooManyAttempts(math.ceil(attempts.not_before - moment))
     failures = 1 if moment > attempts.not_before + FORGIVEN_AFTER else attempts.failures + 1
     wait = min(2.0 ** (failures - FREE_FAILURES - 1), LONGEST_WAIT) if failures > FREE_FAILURES else 0.0
-    counted = db().execute(
-        update(Attempts)
-        .where(Attempts.subject == subject, Attempts.failures == attempts.failures)
-        .values(failures=failures, not_before=moment + wait)
-    )
-    if not counted.rowcount:
+    as_read = update(Attempts).where(Attempts.subject == subject, Attempts.failures == attempts.failures)
+    if not changed(as_read.values(failures=failures, not_before=moment + wait)):
         raise TooManyAttempts(1)
 
 

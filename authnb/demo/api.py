@@ -22,48 +22,48 @@ DEFAULT_LIMIT = 500
 LARGEST_LIMIT = 1000
 
 
-def measurement_api() -> Blueprint:
-    """Give `/stations` and `/measurements`."""
-    api = Blueprint("api", __name__, url_prefix="/api")
+api = Blueprint("api", __name__, url_prefix="/api")
 
-    @api.get("/stations")
-    def stations() -> ResponseReturnValue:
-        bearer_token(SCOPE)
-        _only_these(())
-        shown = ("id", "name", "latitude", "longitude", "kind")
-        return jsonify(stations=[{key: getattr(station, key) for key in shown} for station in STATIONS])
 
-    @api.get("/measurements")
-    def list_measurements() -> ResponseReturnValue:
-        bearer_token(SCOPE)
-        _only_these(("station", "from", "to", "limit", "cursor"))
-        wanted = _stations()
-        start, end = _time("from"), _time("to")
-        if start and end and end < start:
-            _bad("to", "is before 'from'")
-        limit = _number("limit", DEFAULT_LIMIT, smallest=1, largest=LARGEST_LIMIT)
-        cursor = _number("cursor", 0, smallest=0, largest=len(measurements()))
+@api.get("/stations")
+def stations() -> ResponseReturnValue:
+    """Where is measured."""
+    bearer_token(SCOPE)
+    _only_these(())
+    shown = ("id", "name", "latitude", "longitude", "kind")
+    return jsonify(stations=[{key: getattr(station, key) for key in shown} for station in STATIONS])
 
-        found = [
-            row
-            for row in measurements()
-            if row.station in wanted and (not start or row.time >= start) and (not end or row.time < end)
-        ]
-        body = {
-            "measurements": [row.as_json() for row in found[cursor : cursor + limit]],
-            "units": UNITS,
-            "total": len(found),
-            "next": None,
-        }
-        if cursor + limit >= len(found):
-            return jsonify(body)
-        query = {**request.args.to_dict(flat=False), "limit": limit, "cursor": cursor + limit}
-        body["next"] = f"{provider().issuer}/api/measurements?{urlencode(query, doseq=True)}"
-        response = make_response(jsonify(body))
-        response.headers["Link"] = f'<{body["next"]}>; rel="next"'  # RFC 8288
-        return response
 
-    return api
+@api.get("/measurements")
+def list_measurements() -> ResponseReturnValue:
+    """What was measured, filtered, one page at a time; `next` leads to the page after it."""
+    bearer_token(SCOPE)
+    _only_these(("station", "from", "to", "limit", "cursor"))
+    wanted = _stations()
+    start, end = _time("from"), _time("to")
+    if start and end and end < start:
+        _bad("to", "is before 'from'")
+    limit = _number("limit", DEFAULT_LIMIT, smallest=1, largest=LARGEST_LIMIT)
+    cursor = _number("cursor", 0, smallest=0, largest=len(measurements()))
+
+    found = [
+        row
+        for row in measurements()
+        if row.station in wanted and (not start or row.time >= start) and (not end or row.time < end)
+    ]
+    body = {
+        "measurements": [row.as_json() for row in found[cursor : cursor + limit]],
+        "units": UNITS,
+        "total": len(found),
+        "next": None,
+    }
+    if cursor + limit >= len(found):
+        return jsonify(body)
+    query = {**request.args.to_dict(flat=False), "limit": limit, "cursor": cursor + limit}
+    body["next"] = f"{provider().issuer}/api/measurements?{urlencode(query, doseq=True)}"
+    response = make_response(jsonify(body))
+    response.headers["Link"] = f'<{body["next"]}>; rel="next"'  # RFC 8288
+    return response
 
 
 def _stations() -> Collection[str]:

@@ -6,16 +6,15 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from flask import Flask, Response, abort, g, jsonify, render_template, request
 from joserfc.jwk import RSAKey
 from werkzeug.exceptions import HTTPException
 
-from authnb.demo.api import measurement_api
+from authnb.demo import api, authorize, device, endpoints, logout, signing
+from authnb.demo.authorization_server import Server
 from authnb.demo.context import Context, Settings
-from authnb.demo.endpoints import client_endpoints
-from authnb.demo.grants import DEVICE_CODE_GRANT_TYPE, Server
 from authnb.demo.models import Client, Setting
-from authnb.demo.pages import authorization_pages, device_pages, logout_pages, signing_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,15 +46,22 @@ def create_app(
         MAX_CONTENT_LENGTH=64 * 1024,
     )
     app.extensions["authnb-demo"] = Context(
-        issuer=issuer, settings=settings, clock=clock, sessions=sessions, signing_key=signing_key
+        issuer=issuer,
+        settings=settings,
+        clock=clock,
+        sessions=sessions,
+        signing_key=signing_key,
+        server=Server(settings),
     )
-    server = Server(settings)
-    app.register_blueprint(signing_pages())
-    app.register_blueprint(authorization_pages(server))
-    app.register_blueprint(device_pages())
-    app.register_blueprint(logout_pages(server))
-    app.register_blueprint(client_endpoints(server))
-    app.register_blueprint(measurement_api())
+    for blueprint in (
+        signing.pages,
+        authorize.pages,
+        device.pages,
+        logout.pages,
+        endpoints.endpoints,
+        api.api,
+    ):
+        app.register_blueprint(blueprint)
 
     app.before_request(_known_host_only)
     app.after_request(_commit)
@@ -103,7 +109,7 @@ def _show_error(error: HTTPException) -> ResponseReturnValue:
     if request.path.startswith(JSON_PATHS):
         code = "server_error" if status >= 500 else "invalid_request"  # noqa: PLR2004
         return jsonify(error=code, error_description=error.description), status
-    return render_template("error.html", title=f"{error.name}", error=error), status
+    return render_template("error.html", title=error.name, problem=error.description), status
 
 
 def _setting(session: Session, name: str, make: Callable[[], str]) -> str:

@@ -58,7 +58,7 @@ def _refusal(error: OAuth2Error, scope: str) -> Response:
             "error_description": "Send an access token: 'Authorization: Bearer ...'.",
         }
     else:
-        body = {"error": error.error, "error_description": error.description}
+        body = {"error": str(error.error), "error_description": error.description}
         challenge += f', error="{error.error}", error_description="{error.description}"'
     if isinstance(error, InsufficientScopeError):
         challenge += f', scope="{scope}"'

@@ -6,12 +6,19 @@ back when something breaks (see `app.create_app`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g
-from joserfc.jwk import RSAKey
-from sqlalchemy.orm import Session, sessionmaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from joserfc.jwk import RSAKey
+    from sqlalchemy import CursorResult, Update
+    from sqlalchemy.orm import Session, sessionmaker
+
+    from authnb.demo.authorization_server import Server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,7 @@ class Context:
     clock: Callable[[], float]
     sessions: sessionmaker[Session]
     signing_key: RSAKey = field(repr=False)
+    server: Server
 
 
 def provider() -> Context:
@@ -45,6 +53,11 @@ def provider() -> Context:
 def now() -> float:
     """Seconds since 1970, by the provider's clock."""
     return provider().clock()
+
+
+def changed(statement: Update) -> int:
+    """Execute an UPDATE and give the number of rows that it changed."""
+    return cast("CursorResult[Any]", db().execute(statement)).rowcount
 
 
 def db() -> Session:

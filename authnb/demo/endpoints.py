@@ -1,10 +1,10 @@
-"""What clients call directly: discovery, keys, tokens, devices, revocation, claims."""
+"""What clients call directly, and what answers in JSON: discovery, keys, tokens, devices, revocation, claims."""
 # Authlib's stubs leave many functions without types.
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -16,43 +16,50 @@ from authnb.demo.openid import user_claims
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
-    from authnb.demo.grants import Server
+endpoints = Blueprint("endpoints", __name__)
 
 
-def client_endpoints(server: Server) -> Blueprint:
-    """Give the endpoints that answer in JSON."""
-    endpoints = Blueprint("endpoints", __name__)
-
-    @endpoints.get("/.well-known/openid-configuration")
-    @endpoints.get("/.well-known/oauth-authorization-server")
-    def metadata() -> ResponseReturnValue:
-        return _cached(jsonify(provider_metadata(provider().issuer)))
-
-    @endpoints.get("/jwks")
-    def jwks() -> ResponseReturnValue:
-        return _cached(jsonify(keys=[provider().signing_key.as_dict(private=False)]))
-
-    @endpoints.post("/token")
-    def token() -> ResponseReturnValue:
-        return _malformed() or server.create_token_response()
-
-    @endpoints.post("/revoke")
-    def revoke() -> ResponseReturnValue:
-        return _malformed() or server.create_endpoint_response("revocation")
-
-    @endpoints.post("/device_authorization")
-    def device_authorization() -> ResponseReturnValue:
-        return _malformed() or server.create_endpoint_response("device_authorization")
-
-    @endpoints.route("/userinfo", methods=["GET", "POST"])
-    def userinfo() -> ResponseReturnValue:
-        token = bearer_token("openid")
-        return jsonify(user_claims(token.authorization.account, token.scope))
-
-    return endpoints
+@endpoints.get("/.well-known/openid-configuration")
+@endpoints.get("/.well-known/oauth-authorization-server")
+def metadata() -> ResponseReturnValue:
+    """OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3."""
+    return _cached(jsonify(provider_metadata(provider().issuer)))
 
 
-def _malformed() -> ResponseReturnValue | None:
+@endpoints.get("/jwks")
+def jwks() -> ResponseReturnValue:
+    """RFC 7517 section 5."""
+    return _cached(jsonify(keys=[provider().signing_key.as_dict(private=False)]))
+
+
+@endpoints.post("/token")
+def token() -> ResponseReturnValue:
+    """RFC 6749 section 3.2."""
+    return _malformed() or cast("Response", provider().server.create_token_response())
+
+
+@endpoints.post("/revoke")
+def revoke() -> ResponseReturnValue:
+    """RFC 7009 section 2."""
+    return _malformed() or cast("Response", provider().server.create_endpoint_response("revocation"))
+
+
+@endpoints.post("/device_authorization")
+def device_authorization() -> ResponseReturnValue:
+    """RFC 8628 section 3.1."""
+    return _malformed() or cast(
+        "Response", provider().server.create_endpoint_response("device_authorization")
+    )
+
+
+@endpoints.route("/userinfo", methods=["GET", "POST"])
+def userinfo() -> ResponseReturnValue:
+    """OpenID Connect Core 1.0 section 5.3."""
+    access = bearer_token("openid")
+    return jsonify(user_claims(access.authorization.account, access.scope))
+
+
+def _malformed() -> Response | None:
     """RFC 6749 section 3.2: parameters come in the body, each once."""
     if request.args:
         problem = "Parameters belong in the body, not in the URL."
@@ -60,7 +67,9 @@ def _malformed() -> ResponseReturnValue | None:
         problem = "A parameter was sent twice."
     else:
         return None
-    return jsonify(error="invalid_request", error_description=problem), 400
+    response = jsonify(error="invalid_request", error_description=problem)
+    response.status_code = 400
+    return response
 
 
 def _cached(response: Response) -> Response:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, HiddenField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length, Regexp, ValidationError
+from flask_wtf import FlaskForm  # type: ignore[import-untyped]
+from wtforms import EmailField, Field, HiddenField, PasswordField, StringField, SubmitField  # type: ignore[import-untyped]
+from wtforms.validators import (  # type: ignore[import-untyped]
+    DataRequired,
+    Email,
+    EqualTo,
+    InputRequired,
+    Length,
+    Regexp,
+    ValidationError,
+)
 
 from authnb.demo.accounts import find_account
 
+NAME_TAKEN = "This name is taken. Choose another, or sign in."
 STALE = "This page was open for too long, or did not come from here. Nothing was changed. Please try again."
 WEAK_PASSWORDS = {
     "password",
@@ -92,12 +99,15 @@ class SignUpForm(Form):
         [EqualTo("password", "The two passwords differ.")],
         render_kw={"autocomplete": "new-password"},
     )
-    submit = SubmitField("Create account")
+
+    def account(self) -> dict[str, str]:
+        """Give what `accounts.create_account` takes."""
+        return {name: self[name].data or "" for name in ("name", "full_name", "email", "password")}
 
     def validate_name(self, field: Field) -> None:
         """Refuse a name that somebody has."""
         if find_account(field.data):
-            raise ValidationError("This name is taken. Choose another, or sign in.")
+            raise ValidationError(NAME_TAKEN)
 
     def validate_password(self, field: Field) -> None:
         """Refuse what is guessed first."""
@@ -121,18 +131,18 @@ class SignInForm(Form):
         [InputRequired("Enter your password."), Length(max=128, message="This password is too long.")],
         render_kw={"autocomplete": "current-password"},
     )
-    submit = SubmitField("Sign in")
 
 
 class DecisionForm(Form):
-    """Yes or no; which of the two buttons was pressed is `decision`."""
-
-    def allowed(self) -> bool | None:
-        """Whether it was yes; None while it is neither, or the form is stale."""
-        import_value: Any = self.decision.data
-        return {"allow": True, "deny": False}.get(import_value) if self.validate_on_submit() else None
+    """Yes or no; `decision` says which of the two buttons was pressed."""
 
     decision = HiddenField()
+
+    def allowed(self) -> bool | None:
+        """Whether it was yes; None if it was neither, or the form is stale."""
+        if not self.validate_on_submit():
+            return None
+        return {"allow": True, "deny": False}.get(self.decision.data)
 
 
 class UserCodeForm(Form):
@@ -144,10 +154,14 @@ class UserCodeForm(Form):
         description="Eight letters, like WDJB-MJHT.",
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
     )
-    submit = SubmitField("Continue")
 
 
-class ConfirmForm(Form):
-    """One button."""
+class SignOutForm(Form):
+    """One button, which a client that posts its own request here has not pressed."""
 
     submit = SubmitField("Sign out")
+
+    @property
+    def pressed(self) -> bool:
+        """Whether it was pressed, even on a stale page."""
+        return bool(self.submit.data)

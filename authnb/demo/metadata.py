@@ -11,8 +11,12 @@ SCOPES = {
     "measurements:read": "read the air measurements",
     "offline_access": "stay signed in while you are away",
 }
-
 AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+
+
+def in_words(scope: str) -> list[str]:
+    """Give the scopes as a person reads them."""
+    return [SCOPES[word] for word in scope.split() if word in SCOPES]
 
 
 def provider_metadata(issuer: str) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import hashlib
 import re
 import secrets
 import uuid
+from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin
 from authlib.oauth2.rfc8628 import DeviceCredentialMixin
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 DEFAULT_SCOPE = "openid profile email"
@@ -86,10 +87,11 @@ class Client(Base, ClientMixin):
         """RFC 6749 section 2.2."""
         return self.id
 
-    def get_default_redirect_uri(self) -> None:
-        """None: a request says where its answer goes."""
+    def get_default_redirect_uri(self) -> str:
+        """None at all: a request says where its answer goes."""
+        return ""
 
-    def get_allowed_scope(self, scope: str | None) -> str:
+    def get_allowed_scope(self, scope: Any) -> str:
         """RFC 6749 section 3.3: the scope asked for, or a default when none was."""
         return " ".join(dict.fromkeys((scope or "").split())) or DEFAULT_SCOPE
 
@@ -124,10 +126,8 @@ class Consent(Base):
     """What a person allowed a client once, so that they are not asked again."""
 
     __tablename__ = "consents"
-    __table_args__ = (UniqueConstraint("account_id", "client_id"),)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
-    client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"), primary_key=True)
     scope: Mapped[str]
 
 
@@ -204,9 +204,9 @@ class RefreshToken(Base, TokenMixin):
     used_at: Mapped[float | None]
     authorization: Mapped[Authorization] = relationship()
 
-    def check_client(self, client: Client) -> bool:
+    def check_client(self, client: ClientMixin) -> bool:
         """Whether it was issued to this client."""
-        return self.authorization.client_id == client.id
+        return self.authorization.client_id == client.get_client_id()
 
     def get_scope(self) -> str:
         """What the person allowed, which a narrower refresh does not narrow."""
@@ -224,9 +224,9 @@ class AccessToken(Base, TokenMixin):
     revoked_at: Mapped[float | None]
     authorization: Mapped[Authorization] = relationship()
 
-    def check_client(self, client: Client) -> bool:
+    def check_client(self, client: ClientMixin) -> bool:
         """Whether it was issued to this client."""
-        return self.authorization.client_id == client.id
+        return self.authorization.client_id == client.get_client_id()
 
     def get_scope(self) -> str:
         """What it opens."""

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-import waitress
+import waitress  # type: ignore[import-untyped]
 from waitress import wasyncore
 
 from authnb.demo.app import NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
@@ -28,7 +28,7 @@ THREADS = 8
 HOST = "127.0.0.1"
 
 
-class PortInUse(OSError):  # noqa: N818
+class PortInUse(OSError):
     """Another program listens on the port that the provider was to have."""
 
 

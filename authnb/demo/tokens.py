@@ -1,0 +1,63 @@
+"""Tokens: what a response holds, how they are kept, taken once, and ended as a family.
+
+Whatever may be used once is taken by one UPDATE that matches only while it is unused; so of many requests at the same
+moment one gets the row and the others get none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidGrantError
+from sqlalchemy import update
+
+from authnb.demo.context import changed, db, now, provider
+from authnb.demo.models import AccessToken, Authorization, AuthorizationCode, DeviceCode, RefreshToken, digest
+
+
+class TokenResponse(dict[str, Any]):
+    """A token response that does not show its tokens: Authlib logs it at DEBUG."""
+
+    def __repr__(self) -> str:
+        return "<token response>"
+
+
+def save_token(token: TokenResponse, request: Any) -> None:
+    """Keep the digests of a response's tokens, in the family of what they were given for."""
+    origin = request.authorization_code or request.refresh_token or request.credential
+    db().add(
+        AccessToken(
+            digest=digest(token["access_token"]),
+            authorization_id=origin.authorization_id,
+            scope=token["scope"],
+            expires_at=now() + token["expires_in"],
+        )
+    )
+    if "refresh_token" in token:
+        db().add(
+            RefreshToken(
+                digest=digest(token["refresh_token"]),
+                authorization_id=origin.authorization_id,
+                expires_at=now() + provider().settings.refresh_token_lifetime,
+            )
+        )
+
+
+def end_family(authorization_id: int) -> None:
+    """Revoke every token that came of one authorization."""
+    db().execute(
+        update(Authorization)
+        .where(Authorization.id == authorization_id, Authorization.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+
+
+def take(
+    model: type[AuthorizationCode | RefreshToken | DeviceCode], key: str, *, or_end: int | None = None
+) -> None:
+    """Mark a row as used if it is unused; else end the family `or_end` and refuse."""
+    unused = update(model).where(model.digest == key, model.used_at.is_(None))
+    if not changed(unused.values(used_at=now())):
+        if or_end is not None:
+            end_family(or_end)
+        raise InvalidGrantError("It was used before.")
