@@ -19,7 +19,7 @@ lab: $(INSTALLED)
 # Lint, types, tests, and every notebook.
 test: lint
 	$(PY) -m pytest $(ARGS)
-	$(PY) tests/run_notebooks.py
+	$(PY) -m pytest --nbval-lax notebooks
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 
 # Run the notebooks and keep their outputs in the repository.
 notebooks: $(INSTALLED)
-	$(PY) tests/run_notebooks.py --commit
+	$(PY) tests/execute_notebooks.py
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,189 @@
+"""``authnb lab``: the notebooks in a real JupyterLab, and a person who signs up in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from playwright.sync_api import expect, sync_playwright
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from authnb.lab import copy_notebooks, notebooks
+from conftest import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSWORD = "a long enough password"
+# Quiet news and updates: both ask hosts elsewhere
+SETTINGS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+class TestCopy:
+    """A learner's edits survive an upgrade."""
+
+    def test_copies_all(self, tmp_path: Path) -> None:
+        """All that came with the package is there, and writable."""
+        assert copy_notebooks(notebooks(), tmp_path) == []
+        assert (tmp_path / "00_sign_in.ipynb").read_bytes() == (notebooks() / "00_sign_in.ipynb").read_bytes()
+        assert os.access(tmp_path / "00_sign_in.ipynb", os.W_OK)
+
+    def test_an_unchanged_copy_is_replaced(self, tmp_path: Path) -> None:
+        """Who changed nothing gets the new version."""
+        source, folder = tmp_path / "source", tmp_path / "folder"
+        write(source / "a.ipynb", "old")
+        copy_notebooks(source, folder)
+        write(source / "a.ipynb", "new")
+        assert copy_notebooks(source, folder) == []
+        assert (folder / "a.ipynb").read_text() == "new"
+
+    def test_a_changed_copy_is_kept(self, tmp_path: Path) -> None:
+        """Who changed something keeps it, and finds the new version beside it, once."""
+        source, folder = tmp_path / "source", tmp_path / "folder"
+        write(source / "a.ipynb", "old")
+        copy_notebooks(source, folder)
+        write(folder / "a.ipynb", "mine")
+        assert copy_notebooks(source, folder) == [], "nothing is new"
+        write(source / "a.ipynb", "new")
+        assert copy_notebooks(source, folder) == ["a.ipynb"]
+        assert copy_notebooks(source, folder) == []
+        assert (folder / "a.ipynb").read_text() == "mine"
+        assert (folder / "a.new.ipynb").read_text() == "new"
+
+    def test_a_file_that_was_there_before_is_kept(self, tmp_path: Path) -> None:
+        """A folder of somebody's own is not written over."""
+        source, folder = tmp_path / "source", tmp_path / "folder"
+        write(source / "a.ipynb", "new")
+        write(folder / "a.ipynb", "mine")
+        assert copy_notebooks(source, folder) == ["a.ipynb"]
+        assert (folder / "a.ipynb").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab started by ``authnb lab``."""
+    home = tmp_path_factory.mktemp("lab")
+    settings = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    write(settings, json.dumps(SETTINGS))
+    env = {
+        **os.environ,
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
+    env.pop("AUTHNB_INTERACTIVE", None)
+    options = ["--no-browser", "--ServerApp.port=0", "--IdentityProvider.token=lab-token"]
+    command = [sys.executable, "-m", "authnb", "lab", str(home / "notebooks"), "--", *options]
+    command.append("--LabApp.expose_app_in_browser=True")
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield address(process, home / "log")
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(20)
+
+
+def address(process: subprocess.Popen[bytes], log: Path) -> str:
+    patient = requests.Session()
+    patient.mount("http://", HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.1)))
+    while process.poll() is None:
+        found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=", log.read_text())
+        if found and patient.get(found[1] + "/api", timeout=20).ok:
+            return found[1]
+        threading.Event().wait(0.05)
+    pytest.fail(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=require("chromium"),
+            args=CHROMIUM,
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield browser
+        browser.close()
+
+
+def test_lists_the_notebooks(lab: str) -> None:
+    listed = requests.get(f"{lab}/api/contents?token=lab-token", timeout=20).json()["content"]
+    assert "00_sign_in.ipynb" in {item["name"] for item in listed}
+
+
+def test_a_person_signs_up_and_plots(lab: str, chromium: Any, tmp_path: Path) -> None:
+    """Run All, the link, an account, a consent, and the plot: with a mouse and a keyboard."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    page.goto(f"{lab}/lab/tree/00_sign_in.ipynb?token=lab-token")
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+    page.locator(".jp-Notebook").click()
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    link = page.locator(".jp-OutputArea a", has_text="ign in")
+    link.wait_for(timeout=60_000)
+    page.screenshot(path=str(tmp_path / "waiting.png"))
+
+    with context.expect_page() as opened:
+        link.click()
+    provider = opened.value
+    provider.get_by_role("link", name="Create").click()
+    provider.get_by_label("Name", exact=True).fill("lovelace")
+    provider.get_by_label("Full name").fill("Ada Lovelace")
+    provider.get_by_label("E-mail").fill("lovelace@example.org")
+    provider.get_by_label("Password", exact=True).fill(PASSWORD)
+    provider.get_by_label("Password again").fill(PASSWORD)
+    provider.screenshot(path=str(tmp_path / "sign-up.png"))
+    provider.get_by_role("button", name="Create account").click()
+    expect(provider.get_by_label("Name", exact=True)).to_have_value("lovelace")
+    provider.get_by_label("Password", exact=True).fill(PASSWORD)
+    provider.get_by_role("button", name="Sign in").click()
+    provider.screenshot(path=str(tmp_path / "consent.png"))
+    provider.get_by_role("button", name="Allow").click()
+    expect(provider.get_by_role("heading")).to_have_text("Go back to your notebook")
+
+    page.bring_to_front()
+    page.locator(".jp-OutputArea img").wait_for(timeout=60_000)
+    page.wait_for_function(
+        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(e => e.innerText.includes('*'))"
+    )
+    page.locator(".jp-OutputArea img").scroll_into_view_if_needed()
+    page.screenshot(path=str(tmp_path / "plot.png"))
+    shown = page.locator(".jp-Notebook").inner_text()
+    assert "Signed in as Ada Lovelace" in shown
+    assert "Signed out" in shown
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    saved = requests.get(f"{lab}/api/contents/00_sign_in.ipynb?token=lab-token", timeout=20).text
+    assert "state=" not in saved
+    assert PASSWORD not in saved
+    context.close()

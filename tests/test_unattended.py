@@ -1,0 +1,162 @@
+"""Where nobody reads the screen: in nbclient's kernel, and in a real terminal that somebody does read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
+
+from conftest import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authnb.demo import DemoProvider
+
+ROOT = Path(__file__).parent.parent
+PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
+
+
+def run(*sources: str, **environ: str) -> Any:
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    names = ("AUTHNB_INTERACTIVE", "BROWSER", "AUTHNB_DEMO", "DISPLAY")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(
+        env={**env, "PYTHONPATH": str(ROOT), **environ}
+    )
+    return notebook
+
+
+def login_cell(demo: DemoProvider, more: str = "") -> str:
+    return f"import authnb\napi = await authnb.login('{demo.issuer}', client_id='{demo.client_id}'{more})"
+
+
+def test_nobody_there_stops_the_notebook(demo: DemoProvider) -> None:
+    """Run All ends at the login, with an error that says what to do."""
+    with pytest.raises(CellExecutionError, match="InteractionRequired") as caught:
+        run(login_cell(demo))
+    assert "AUTHNB_INTERACTIVE" in str(caught.value)
+
+
+def test_nobody_there_and_not_awaited(demo: DemoProvider) -> None:
+    """The cell that begins goes through; the one that needs the session stops."""
+    begin = login_cell(demo).replace("await ", "")
+    with pytest.raises(CellExecutionError, match="InteractionRequired") as caught:
+        run(begin + "\napi", "api.session")
+    assert caught.value.traceback.count("api.session") >= 1
+
+
+@pytest.mark.parametrize("mode", ["loopback", "device", "auto"])
+def test_the_scripted_person_signs_in(demo: DemoProvider, mode: str) -> None:
+    notebook = run(login_cell(demo, f", mode='{mode}'"), "print(api.user['name'])", BROWSER=PERSON)
+    assert notebook.cells[1].outputs[0].text == "Ada\n"
+    assert "Signed in as Ada" in notebook.cells[0].outputs[0].data["text/plain"]
+    assert "state=" not in nbformat.writes(notebook), "what was shown while waiting is gone"
+
+
+def test_a_program_takes_the_address_itself(demo: DemoProvider) -> None:
+    """view=None and an explicit mode need nobody."""
+    begin = login_cell(demo, ", mode='device', view=None").replace("await ", "")
+    approve = (
+        "from authnb.demo import Person\n"
+        f"Person('{demo.issuer}').approve(api.verification().user_code, name='ada')\n"
+        "api.wait(20).user['name']"
+    )
+    assert run(begin, approve).cells[1].outputs[0].data["text/plain"] == "'Ada'"
+
+
+SCRIPT = """
+import sys, authnb
+session = authnb.login(sys.argv[1], client_id=sys.argv[2], mode=sys.argv[3]).wait()
+print("hello", session.user["name"])
+"""
+
+
+class Terminal:
+    """A real terminal: tmux, typed into and read from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tmux = [require("tmux"), "-S", str(folder / "tmux")]
+
+    def start(self, *command: str) -> None:
+        """Run a program in it."""
+        env = {"PYTHONPATH": str(ROOT), "DISPLAY": "", "BROWSER": "", "AUTHNB_INTERACTIVE": ""}
+        settings = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
+        self._do("new-session", "-d", "-x", "400", "-y", "50", *settings, *command)
+        self._do("set-option", "remain-on-exit", "on")
+
+    def read_until(self, pattern: str, patience: float = 30) -> re.Match[str]:
+        """What is on the screen once it shows that; looks often, and gives up at last."""
+        deadline, screen = time.monotonic() + patience, ""
+        while time.monotonic() < deadline:
+            screen = self._do("capture-pane", "-p", "-J")
+            if found := re.search(pattern, screen):
+                return found
+            threading.Event().wait(0.05)
+        pytest.fail(f"{pattern!r} never came; the screen shows:\n{screen}")
+
+    def type(self, *keys: str) -> None:
+        """Press these."""
+        self._do("send-keys", *keys)
+
+    def end(self) -> None:
+        """Close it and what runs in it."""
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
+
+    def _do(self, *command: str) -> str:
+        done = subprocess.run([*self._tmux, *command], check=True, capture_output=True, text=True)
+        return done.stdout
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Any:
+    opened = Terminal(tmp_path)
+    yield opened
+    opened.end()
+
+
+def script(folder: Path) -> str:
+    path = folder / "script.py"
+    path.write_text(SCRIPT)
+    return str(path)
+
+
+def by_link(demo: DemoProvider, terminal: Terminal) -> None:
+    demo.visit(terminal.read_until(r"(http://127\S+authorize\S+)")[1], name="ada")
+
+
+def by_code(demo: DemoProvider, terminal: Terminal) -> None:
+    demo.approve(terminal.read_until(r"enter the code (\S+)")[1], name="ada")
+
+
+@pytest.mark.parametrize(("mode", "sign_in"), [("loopback", by_link), ("device", by_code), ("auto", by_link)])
+def test_in_a_terminal(
+    demo: DemoProvider,
+    terminal: Terminal,
+    tmp_path: Path,
+    mode: str,
+    sign_in: Callable[[DemoProvider, Terminal], None],
+) -> None:
+    terminal.start(sys.executable, script(tmp_path), demo.issuer, demo.client_id, mode)
+    sign_in(demo, terminal)
+    terminal.read_until("hello Ada")
+
+
+@pytest.mark.parametrize("mode", ["loopback", "device"])
+def test_ctrl_c_in_a_terminal(demo: DemoProvider, terminal: Terminal, tmp_path: Path, mode: str) -> None:
+    terminal.start(sys.executable, script(tmp_path), demo.issuer, demo.client_id, mode)
+    terminal.read_until("open this address")
+    terminal.type("C-c")
+    terminal.read_until("KeyboardInterrupt")
+    terminal.read_until("Pane is dead", patience=5)
