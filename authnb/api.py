@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authnb.flows import Flow
-    from authnb.login import View
+    from authnb.signin import View
 
 SCOPE = "openid profile email"
 MODES = ("auto", "loopback", "device")

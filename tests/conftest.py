@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,17 +9,6 @@ from authnb.storage import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def require(program: str) -> str:
-    """The path of a program a test needs: without it the test is skipped, in CI it fails."""
-    path = shutil.which(program)
-    if path is None:
-        why = f"{program} is not installed"
-        if os.environ.get("AUTHNB_REQUIRE_ALL"):
-            pytest.fail(why)
-        pytest.skip(why)
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,10 @@ import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
 from requests.adapters import HTTPAdapter
+from support import require
 from urllib3.util import Retry
 
 from authnb.lab import copy_notebooks, notebooks
-from conftest import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

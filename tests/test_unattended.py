@@ -16,8 +16,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
-
-from conftest import require
+from support import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
