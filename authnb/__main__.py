@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _lab(options.folder, passed_on) if options.command == "lab" else _demo(options)
     except ModuleNotFoundError as error:
         parser.exit(1, f"{error}. Install it with: pip install 'authnb[lab,demo]'\n")
+    except OSError as error:
+        parser.exit(1, f"{error.strerror or error}\n")
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
