@@ -96,7 +96,7 @@ class SignUpForm(Form):
     )
     password_again = PasswordField(
         "Password again",
-        [EqualTo("password", "The two passwords differ.")],
+        [InputRequired("Repeat the password."), EqualTo("password", "The two passwords differ.")],
         render_kw={"autocomplete": "new-password"},
     )
 

@@ -52,5 +52,60 @@ def provider_metadata(issuer: str) -> dict[str, Any]:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "authnb_signup": sign_up_form(issuer),
         "service_documentation": f"{issuer}/",
+    }
+
+
+def sign_up_form(issuer: str) -> dict[str, Any]:
+    """What a client needs to show the sign-up form itself; RFC 8414 section 2 allows members of one's own.
+
+    The fields go to the endpoint as a JSON object of texts. The answer is 201 with the account's `name`, or 422 with
+    `errors`: a list of messages for each field that has some.
+    """
+    return {
+        "endpoint": f"{issuer}/signup",
+        "content_type": "application/json",
+        "fields": [
+            {
+                "name": "name",
+                "label": "Name",
+                "kind": "text",
+                "required": True,
+                "rule": {"pattern": "[A-Za-z0-9][A-Za-z0-9._-]{1,31}"},
+                "help": "You sign in with it.",
+            },
+            {
+                "name": "full_name",
+                "label": "Full name",
+                "kind": "text",
+                "required": False,
+                "rule": {"max_length": 80},
+                "help": "Optional. What notebooks call you.",
+            },
+            {
+                "name": "email",
+                "label": "E-mail",
+                "kind": "email",
+                "required": True,
+                "rule": {"max_length": 254},
+                "help": "Nothing is sent. A made-up one at example.org will do.",
+            },
+            {
+                "name": "password",
+                "label": "Password",
+                "kind": "password",
+                "required": True,
+                "rule": {"min_length": 8, "max_length": 128},
+                "help": "At least 8 characters. Long beats complicated.",
+            },
+            {
+                "name": "password_again",
+                "label": "Password again",
+                "kind": "password",
+                "required": True,
+                "rule": {"same_as": "password"},
+                "help": "",
+            },
+        ],
     }

@@ -11,9 +11,10 @@ import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 DEFAULT_NAME = "ada"
 MOST_PAGES = 12
@@ -144,13 +145,15 @@ class Browser:
     """A browser with its own cookies and without scripts."""
 
     def __init__(self) -> None:
+        self._redirects = _Redirects()
         # loopback is never asked for through a proxy
-        self._opener: OpenerDirector = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()), self._redirects)
 
     def open(self, url: str, data: bytes | None = None) -> Page:
         """Get a page, or post to it, and follow where it leads; raises PersonError if nobody answers."""
         if urlsplit(url).scheme not in {"http", "https"}:
             raise PersonError("The link is not an http(s) address.")
+        self._redirects.target = url
         try:
             with self._opener.open(Request(url, data), timeout=TIMEOUT) as response:  # noqa: S310  checked above
                 return read(response.url, response.status, response.read().decode(errors="replace"))
@@ -158,14 +161,24 @@ class Browser:
             with error:
                 return read(error.url or url, error.code, error.read().decode(errors="replace"))
         except (URLError, OSError) as error:
-            place = urlsplit(url).netloc
-            raise PersonError(
-                f"Following the link from {place} failed: {getattr(error, 'reason', error)}"
-            ) from None
+            place = urlsplit(self._redirects.target).netloc  # without the query: a code may be in it
+            raise PersonError(f"{place} did not answer: {getattr(error, 'reason', error)}") from None
 
     def send(self, form: Form, **answers: str) -> Page:
         """Fill in a form and send it."""
         return self.open(form.action, urlencode({**form.fields, **answers}).encode())
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects as ever, and knows the last one, which an error does not tell."""
+
+    target = ""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        self.target = newurl
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def read(url: str, status: int, text: str) -> Page:

@@ -105,7 +105,12 @@ class DemoProvider(RunningProvider):
         """Stop answering; the port is free and the thread gone when this returns. Twice is once."""
         if self._thread:
             self._server.task_dispatcher.shutdown()
-            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+            trigger = self._server.trigger
+            with (
+                trigger.lock
+            ):  # or the loop, awake for another reason, closes the pipe before it is written to
+                trigger.thunks.append(lambda: wasyncore.close_all(self._sockets))
+                trigger.pull_trigger()
             self._thread.join()
             self._thread = self._server = None
         if self._database:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from authnb.demo import accounts
 from authnb.demo.context import db, provider
@@ -46,6 +47,8 @@ def login() -> ResponseReturnValue:
 @pages.route("/signup", methods=["GET", "POST"])
 def signup() -> ResponseReturnValue:
     """Create an account, then go to the sign-in page."""
+    if request.mimetype == "application/json":
+        return _signup_without_page()
     form = SignUpForm(name=request.args.get("login_hint"))
     if form.validate_on_submit():
         try:
@@ -57,6 +60,27 @@ def signup() -> ResponseReturnValue:
             return to_sign_in(request.args.get("next"), account.name)
     status = 400 if form.is_submitted() else 200
     return render_template("signup.html", form=form, client=waiting_client()), status
+
+
+def _signup_without_page() -> ResponseReturnValue:
+    """Create an account for a client that shows the form itself, as `metadata.sign_up_form` describes it.
+
+    No CSRF token is needed: no cookie is looked at, and another site's page cannot send JSON here unasked.
+    """
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()):
+        return jsonify(
+            error="invalid_request", error_description="Send an object whose values are text."
+        ), 400
+    form = SignUpForm(formdata=MultiDict(body), meta={"csrf": False})
+    if form.validate():
+        try:
+            account = accounts.create_account(**form.account())
+        except accounts.NameTaken:
+            form.name.errors = [NAME_TAKEN]
+        else:
+            return jsonify(name=account.name), 201
+    return jsonify(errors={name: list(errors) for name, errors in form.errors.items()}), 422
 
 
 def to_sign_in(next_url: str | None, login_hint: str | None = None, *, create: bool = False) -> Response:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 from demo_helpers import PASSWORD, Clock, Window, ask, at_once, signed_in_window
 
-from authnb.demo import DemoProvider
+if TYPE_CHECKING:
+    from authnb.demo import DemoProvider
 
 
 def test_sign_up_leads_to_the_sign_in_page_with_the_name_filled_in(demo: DemoProvider) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -17,7 +18,8 @@ from demo_helpers import (
     web_post,
 )
 
-from authnb.demo import DemoProvider
+if TYPE_CHECKING:
+    from authnb.demo import DemoProvider
 
 
 def start(demo: DemoProvider, **others: str) -> dict[str, str]:

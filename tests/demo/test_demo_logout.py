@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from demo_helpers import CALLBACK, ask, allow, get_tokens, redeem, signed_in_window
+from typing import TYPE_CHECKING
 
-from authnb.demo import DemoProvider
+import pytest
+from demo_helpers import CALLBACK, allow, ask, get_tokens, redeem, signed_in_window
+
+if TYPE_CHECKING:
+    from authnb.demo import DemoProvider
 
 
 def test_an_id_token_alone_signs_out_and_leads_back(demo: DemoProvider) -> None:
