@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SCOPE = "openid profile email"
 MODES = ("auto", "loopback", "device")
-VIEWS = ("auto", "text", None)
+VIEWS = ("auto", "panel", "text", None)
 
 
 def login(
@@ -51,8 +51,9 @@ def login(
     of the session start there. ``mode``: ``loopback`` (the browser answers to this machine), ``device`` (a
     code, entered on any device), or ``auto``. ``redirect_port``: a port or several to try, where the
     provider wants them registered; the redirect URI is ``http://127.0.0.1:PORT/callback``. ``profile``
-    keeps several accounts apart. ``timeout``: seconds a person has. ``view``: ``text``, ``auto``, or None
-    to show nothing and take the address from ``Login.verification()``.
+    keeps several accounts apart. ``timeout``: seconds a person has. ``view``: ``panel`` (a widget), ``text``,
+    ``auto`` (the panel where a person reads the notebook), or None to show nothing and take the address from
+    ``Login.verification()``.
 
     The sign-in runs on a thread: ``await`` it in a cell, ``.wait()`` for it in a script, or put it on the
     last line of a cell and take ``.session`` later. Its errors are raised there: `InteractionRequired` if
@@ -136,12 +137,19 @@ class _Way:
             "somebody does watch, set AUTHNB_INTERACTIVE=1.",
         )
 
-    def flow(self, client: Client, place: Place, notify: Callable[[], None]) -> Flow:
-        """The flow for this mode. `auto`: loopback, unless the person's browser is on another machine."""
-        device = self.mode == "device" or (
-            self.mode == "auto" and place.remote and client.provider.device_authorization_endpoint
-        )
-        if device:
+    def modes(self, client: Client, place: Place) -> tuple[str, ...]:
+        """The ways to sign in that can work, the best first.
+
+        `auto`: loopback, unless the person's browser is on another machine.
+        """
+        device = self.mode == "device" or client.provider.device_authorization_endpoint is not None
+        both = ("loopback", "device") if device and not self.create else ("loopback",)
+        first = self.mode if self.mode != "auto" else "device" if place.remote else "loopback"
+        return tuple(sorted(both, key=lambda mode: mode != first))
+
+    def flow(self, client: Client, mode: str, notify: Callable[[], None]) -> Flow:
+        """The flow for this mode."""
+        if mode == "device":
             return device_flow(client, timeout=self.timeout)
         parameters = creation_parameters(client.provider) if self.create else {}
         return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **parameters)
@@ -149,7 +157,13 @@ class _Way:
     def fitting_view(self, place: Place) -> View | None:
         if self.view is None:
             return None
-        return NotebookView() if place.in_kernel else TerminalView()
+        if not place.in_kernel:
+            return TerminalView()
+        if self.view == "panel" or (self.view == "auto" and place.front_end == "notebook"):
+            from authnb.views.panel import PanelView  # noqa: PLC0415 - widgets, where they are shown
+
+            return PanelView()
+        return NotebookView()
 
 
 def _begin(
@@ -166,7 +180,8 @@ def _begin(
     begun = Login(
         account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
         connect=connect,
-        flow=lambda client, notify: way.flow(client, place, notify),
+        modes=lambda client: way.modes(client, place),
+        flow=way.flow,
         storage=storage,
         fresh=way.create,
         api=api,

@@ -8,6 +8,7 @@ import time
 import traceback
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,11 +39,22 @@ class View(Protocol):
         """Show where the sign-in is now."""
 
 
+@dataclass(eq=False)
+class _Attempt:
+    """One try of a sign-in. Whatever an earlier one still does is ignored once the next has begun."""
+
+    mode: str | None  # None: the best
+    after: threading.Thread | None  # the one before, which may still hold the port
+    wake: threading.Event = field(default_factory=threading.Event)
+
+
 class Login:
     """A sign-in under way: awaitable, displayable, cancellable.
 
     ``status`` is ``starting``, then ``waiting`` (for the person), then ``signed_in``, ``failed`` or
-    ``cancelled``. `authnb.login` makes one; it starts at once.
+    ``cancelled``. ``mode`` is how the person signs in and ``modes`` are the ways that work, both known once
+    it waits; ``awaited`` says whether a cell or script waits for the end. `authnb.login` makes one; it
+    starts at once.
     """
 
     def __init__(
@@ -50,7 +62,8 @@ class Login:
         *,
         account: Account,
         connect: Callable[[Provider | None], Client],
-        flow: Callable[[Client, Callable[[], None]], Flow],
+        modes: Callable[[Client], tuple[str, ...]],
+        flow: Callable[[Client, str, Callable[[], None]], Flow],
         storage: TokenStorage,
         fresh: bool = False,
         api: str | None = None,
@@ -60,15 +73,18 @@ class Login:
         self.client: Client | None = None
         self.status = "starting"
         self.error: AuthnbError | None = None
-        self._connect, self._flow = connect, flow
+        self.mode: str | None = None
+        self.modes: tuple[str, ...] = ()
+        self.awaited = False
+        self._connect, self._modes, self._flow = connect, modes, flow
         self._storage, self._fresh, self._api, self._view = storage, fresh, api, view
         self._session: Session | None = None
         self._asked: Future[Verification | None] = Future()  # done once the person is asked, or never will be
         self._ended: Future[None] = Future()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
         self._watchers: list[Callable[[Login], None]] = []
-        threading.Thread(target=self._work, name="authnb-login", daemon=True).start()
+        self._attempt = _Attempt(mode=None, after=None)
+        self._worker = self._start_worker(self._attempt)
 
     def __repr__(self) -> str:
         return f"<Login at {self.account.issuer}: {self.status}>"
@@ -121,8 +137,25 @@ class Login:
 
     def cancel(self) -> None:
         """Give up: at once for whoever waits, and the port is freed. Does nothing after the end."""
-        self._end("cancelled", error=LoginFailed("cancelled", _CANCELLED))
-        self._wake.set()
+        attempt = self._attempt
+        self._end(attempt, "cancelled", error=LoginFailed("cancelled", _CANCELLED))
+        attempt.wake.set()
+
+    def start_over(self, mode: str | None = None) -> None:
+        """Begin anew, perhaps in another of ``modes``.
+
+        Whoever waits goes on waiting; whoever was told of the end can wait again.
+        """
+        with self._lock:
+            before, self._attempt = self._attempt, _Attempt(mode=mode or self.mode, after=self._worker)
+            self.status, self.error, self._session = "starting", None, None
+            if self._asked.done():
+                self._asked = Future()
+            if self._ended.done():
+                self._ended = Future()
+            self._worker = self._start_worker(self._attempt)
+        before.wake.set()
+        self._tell()
 
     def watch(self, watcher: Callable[[Login], None]) -> None:
         """Call ``watcher`` with this login now, and at each change of status from the thread that makes it."""
@@ -154,10 +187,12 @@ class Login:
         if self._view is None:
             yield
             return
+        self.awaited = True
         self._view.open(self)
         try:
             yield
         finally:
+            self.awaited = False
             self._view.update(self)
 
     def _result(self) -> Session:
@@ -168,16 +203,23 @@ class Login:
         # Without its traceback: the worker's frames are no business of the cell's
         raise self.error.with_traceback(None)
 
-    def _work(self) -> None:
+    def _start_worker(self, attempt: _Attempt) -> threading.Thread:
+        worker = threading.Thread(target=self._work, args=(attempt,), name="authnb-login", daemon=True)
+        worker.start()
+        return worker
+
+    def _work(self, attempt: _Attempt) -> None:
+        if attempt.after is not None:
+            attempt.after.join()
         try:
-            session = self._signed_in_before() or self._sign_in()
+            session = self._signed_in_before() or self._sign_in(attempt)
         except AuthnbError as error:
             error.__context__ = None
-            self._end("failed", error=error)
+            self._end(attempt, "failed", error=error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave anybody waiting
-            self._end("failed", error=_unexpected(error))
+            self._end(attempt, "failed", error=_unexpected(error))
         else:
-            self._end("signed_in", session=session)
+            self._end(attempt, "signed_in", session=session)
 
     def _signed_in_before(self) -> Session | None:
         """A session for a sign-in that was kept and still holds, renewed if need be."""
@@ -196,10 +238,13 @@ class Login:
             return None
         return session
 
-    def _sign_in(self) -> Session:
+    def _sign_in(self, attempt: _Attempt) -> Session:
         client = self.client = self._connect(None)
-        token = drive(self._flow(client, self._wake.set), self._ask, self._sleep)
-        if self.error is None:
+        self.modes = self._modes(client)
+        self.mode = mode = attempt.mode or self.modes[0]
+        flow = self._flow(client, mode, attempt.wake.set)
+        token = drive(flow, lambda asked: self._ask(attempt, asked), lambda wait: self._sleep(attempt, wait))
+        if self._is_current(attempt):
             kept = SignIn(token=token, provider=client.provider, scope=client.scope)
             self._storage.save(self.account, kept)
         return self._open_session(client, token)
@@ -207,23 +252,33 @@ class Login:
     def _open_session(self, client: Client, token: Token) -> Session:
         return Session.signed_in(client, token, account=self.account, storage=self._storage, api=self._api)
 
-    def _ask(self, verification: Verification) -> None:
+    def _is_current(self, attempt: _Attempt) -> bool:
+        return attempt is self._attempt and self.status in {"starting", "waiting"}
+
+    def _ask(self, attempt: _Attempt, verification: Verification) -> None:
         with self._lock:
-            if self.status != "starting":
+            if not self._is_current(attempt):
                 return
             self.status = "waiting"
-        self._asked.set_result(verification)
+            self._asked.set_result(verification)
         self._tell()
 
-    def _sleep(self, seconds: float) -> bool:
-        if self.status == "waiting":
-            self._wake.wait(seconds)
-            self._wake.clear()
-        return self.status != "waiting"
+    def _sleep(self, attempt: _Attempt, seconds: float) -> bool:
+        if self._is_current(attempt):
+            attempt.wake.wait(seconds)
+            attempt.wake.clear()
+        return not self._is_current(attempt)
 
-    def _end(self, status: str, *, session: Session | None = None, error: AuthnbError | None = None) -> None:
+    def _end(
+        self,
+        attempt: _Attempt,
+        status: str,
+        *,
+        session: Session | None = None,
+        error: AuthnbError | None = None,
+    ) -> None:
         with self._lock:
-            if self.status not in {"starting", "waiting"}:
+            if not self._is_current(attempt):
                 return
             self.status, self._session, self.error = status, session, error
             if not self._asked.done():
