@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -160,9 +161,11 @@ class _Way:
         if not place.in_kernel:
             return TerminalView()
         if self.view == "panel" or (self.view == "auto" and place.front_end == "notebook"):
-            from authnb.views.panel import PanelView  # noqa: PLC0415 - widgets, where they are shown
+            from authnb.views.panel import PanelView, unsupported_kernel  # noqa: PLC0415 - only where it is shown
 
-            return PanelView()
+            if (why := unsupported_kernel()) is None:
+                return PanelView()
+            warnings.warn(why, stacklevel=4)
         return NotebookView()
 
 

@@ -90,6 +90,11 @@ class Login:
         return f"<Login at {self.account.issuer}: {self.status}>"
 
     @property
+    def host(self) -> str:
+        """The provider's host name: what a person is told."""
+        return self.client.provider.host if self.client else self.account.issuer.partition("://")[2]
+
+    @property
     def session(self) -> Session:
         """The session, at once. Raises `LoginRequired` while nobody is signed in, so that Run All stops."""
         if self._session is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def lines(login: Login) -> list[str]:
     """Where a sign-in is, in plain sentences. The address to open stands alone on its line."""
-    host = _host(login)
+    host = login.host
     if login.status == "starting":
         return [f"Signing in at {host} …"]
     if login.status == "waiting":
@@ -30,7 +30,7 @@ def lines(login: Login) -> list[str]:
 
 def html(login: Login) -> str:
     """The same as simple HTML: no script, no style of its own but a little room."""
-    host = escape(_host(login))
+    host = escape(login.host)
     if login.status == "waiting":
         verification = login.verification()
         address = escape(verification.uri_complete or verification.uri)
@@ -92,10 +92,6 @@ class NotebookView:
 
 def _bundle(login: Login) -> dict[str, str]:
     return {"text/plain": "\n".join(lines(login)), "text/html": html(login)}
-
-
-def _host(login: Login) -> str:
-    return login.client.provider.host if login.client else login.account.issuer.partition("://")[2]
 
 
 def _as_whom(login: Login) -> str:

@@ -1,0 +1,243 @@
+"""A real JupyterLab, and notebooks opened in it with a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import nbformat
+import requests
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+    from authnb.demo import DemoProvider
+
+ROOT = Path(__file__).parent.parent.parent
+TOKEN = "server-token"  # noqa: S105 - of a server that lives for a test
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+# Quiet news and updates: both ask hosts elsewhere
+QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Server:
+    """JupyterLab (``app="lab"``) or Notebook 7 (``app="notebook"``) on a folder of its own."""
+
+    def __init__(
+        self, home: Path, *, app: str = "lab", python: str = sys.executable, options: tuple[str, ...] = ()
+    ) -> None:
+        self.home, self.app = home, app
+        self.folder = home / "notebooks"
+        self.folder.mkdir(parents=True)
+        self.setting("@jupyterlab/apputils-extension/notification", QUIET)
+        env = {name: value for name, value in os.environ.items() if not name.startswith("AUTHNB_")}
+        env |= {
+            "HOME": str(home),
+            "PYTHONPATH": str(ROOT),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        kind = "LabApp" if app == "lab" else "JupyterNotebookApp"
+        command = [python, "-m", "jupyterlab" if app == "lab" else "notebook", "--no-browser", "--allow-root"]
+        command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.folder}"]
+        command += [f"--IdentityProvider.token={TOKEN}", f"--{kind}.expose_app_in_browser=True", *options]
+        self.log = home / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+        self.url = self._address()
+        self._kernel = ""
+
+    def setting(self, plugin: str, values: dict[str, Any]) -> None:
+        """A setting of JupyterLab, as a person makes it."""
+        path = self.home / "settings" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+    def ask(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Call the server's own interface."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        return requests.request(method, f"{self.url}/api/{path}", headers=headers, timeout=30, **more)
+
+    @property
+    def kernel(self) -> str:
+        """The id of a kernel that tests share."""
+        if not self._kernel:
+            self._kernel = self.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
+        return self._kernel
+
+    def write(self, name: str, *cells: str) -> None:
+        """A notebook with these cells."""
+        notebook = new_notebook(metadata={"kernelspec": KERNELSPEC})
+        for number, source in enumerate(cells):
+            cell = new_code_cell(source) if not source.startswith("# ") else new_markdown_cell(source)
+            cell["id"] = f"cell-{number}"
+            notebook.cells.append(cell)
+        nbformat.write(notebook, self.folder / name)
+
+    def read(self, name: str) -> str:
+        """The saved file."""
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def _address(self) -> str:
+        """Where it listens, once it does."""
+        pause, runtime = threading.Event(), self.home / "runtime"
+        while self.process.poll() is None:
+            for path in runtime.glob("jpserver-*.json"):
+                try:
+                    url = str(json.loads(path.read_text())["url"]).rstrip("/")
+                    requests.get(f"{url}/api", timeout=20).raise_for_status()
+                except (ValueError, requests.RequestException):
+                    continue
+                else:
+                    return url.replace("localhost", "127.0.0.1")
+            pause.wait(0.05)
+        raise RuntimeError(self.log.read_text())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(20)
+
+
+class Desk:
+    """One page of JupyterLab on which notebooks are opened one after the other."""
+
+    def __init__(self, server: Server, browser: Browser, **context: Any) -> None:
+        self.server = server
+        context.setdefault("viewport", {"width": 900, "height": 800})
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+        self.page.goto(f"{server.url}/lab?reset&token={TOKEN}")
+        self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
+        self.page.evaluate("async () => { await window.jupyterapp.restored; }")
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft?.()")
+        self._number = 0
+
+    @contextmanager
+    def notebook(self, *cells: str, kernel: str | None = None) -> Iterator[Notebook]:
+        """A new notebook with these cells, open until the block ends."""
+        self._number += 1
+        name = f"{id(self):x}-{self._number}.ipynb"
+        self.server.write(name, *cells)
+        notebook = Notebook(self, name, kernel or self.server.kernel)
+        try:
+            yield notebook
+        finally:
+            notebook.close()
+
+    def theme(self, name: str) -> None:
+        """Switch JupyterLab's theme, as its menu does."""
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+        )
+
+    def close(self) -> None:
+        """Close the page."""
+        self.context.close()
+
+
+class Notebook:
+    """A notebook open in JupyterLab."""
+
+    def __init__(self, desk: Desk, name: str, kernel: str) -> None:
+        self.page: Page = desk.page
+        self.context, self.server, self.name, self.kernel = desk.context, desk.server, name, kernel
+        self.open()
+
+    def open(self) -> None:
+        """Open it, or open it again."""
+        self.page.evaluate(
+            """async ([path, id]) => {
+                const kernel = id ? {id} : {};
+                await window.jupyterapp.commands.execute('docmanager:open', {path, kernel});
+                const widget = window.jupyterapp.shell.currentWidget;
+                await widget.context.ready;
+                await widget.sessionContext.ready;
+            }""",
+            [self.name, self.kernel],
+        )
+
+    def command(self, name: str) -> None:
+        """A command of JupyterLab, to its end."""
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def run_all(self) -> None:
+        """Run All, without waiting for the end."""
+        self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def idle(self) -> None:
+        """Wait until no cell runs."""
+        self.page.wait_for_function(
+            """() => !Array.from(document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-InputPrompt'))
+                 .some(prompt => prompt.textContent.includes('*'))"""
+        )
+
+    def restart(self) -> None:
+        """Restart the kernel."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+
+    def save(self) -> str:
+        """Save it; the file's text."""
+        self.command("docmanager:save")
+        return self.server.read(self.name)
+
+    def outputs(self, cell: int) -> str:
+        """The text of a cell's outputs, as the notebook keeps them."""
+        return str(
+            self.page.evaluate(
+                """n => JSON.stringify(window.jupyterapp.shell.currentWidget.content.widgets[n].model.toJSON().outputs)""",
+                cell,
+            )
+        )
+
+    @property
+    def panel(self) -> Locator:
+        """The card."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb").first
+
+    def close(self) -> None:
+        """Close the tab; the kernel goes on."""
+        self.page.evaluate(
+            """() => { const widget = window.jupyterapp.shell.currentWidget;
+                       widget.context.model.dirty = false; widget.dispose(); }"""
+        )
+
+
+def login(demo: DemoProvider, *, then: str = "", **options: Any) -> str:
+    """A cell that signs in, with a storage of its own."""
+    named = {"scope": "openid profile email measurements:read", **options}
+    given = "".join(f", {name}={value!r}" for name, value in named.items())
+    return (
+        "import authnb\nfrom authnb.storage import MemoryStorage\n"
+        f"signin = authnb.login({demo.issuer!r}, client_id={demo.client_id!r}, "
+        f"storage=MemoryStorage(){given})\n{then or 'api = await signin'}"
+    )

@@ -1,0 +1,97 @@
+"""Pictures of every state, light and dark: ``python tests/browser/screenshots.py FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import CHROMIUM, Desk, Server, login
+from playwright.sync_api import expect, sync_playwright
+
+from authnb.demo import DemoProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness import Notebook
+
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
+
+
+def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
+    """Each state in turn, with the notebook that shows it."""
+
+    def phase(name: str) -> None:
+        expect(notebook.panel).to_have_attribute("data-phase", name)
+
+    def link() -> str:
+        found = notebook.panel.get_by_role("link", name="Open the sign-in page")
+        expect(found).not_to_have_attribute("aria-disabled", "true")
+        return found.get_attribute("href") or ""
+
+    with desk.notebook(login(demo)) as notebook:
+        notebook.run_all()
+        phase("waiting")
+        link()
+        yield "waiting", notebook
+        notebook.panel.locator("summary").click()
+        yield "waiting-help", notebook
+        demo.visit(link(), name="ada")
+        phase("signed_in")
+        notebook.idle()
+        yield "signed-in", notebook
+        notebook.panel.get_by_role("button", name="Sign out").click()
+        phase("signed_out")
+        yield "signed-out", notebook
+    with desk.notebook(login(demo, mode="device")) as notebook:
+        notebook.run_all()
+        notebook.panel.get_by_role("button", name="Copy").wait_for()
+        yield "device", notebook
+        notebook.panel.get_by_role("button", name="Cancel").click()
+        phase("cancelled")
+        notebook.idle()
+        yield "cancelled", notebook
+    with desk.notebook(login(demo)) as notebook:
+        notebook.run_all()
+        phase("waiting")
+        demo.visit(link(), name="hedy", allow=False)
+        phase("failed")
+        notebook.idle()
+        yield "failed", notebook
+    with desk.notebook(login(demo, then="signin")) as notebook:
+        notebook.run_all()
+        phase("waiting")
+        notebook.restart()
+        phase("dead")
+        yield "not-live", notebook
+
+
+def main(folder: Path) -> None:
+    """Take them all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        DemoProvider() as demo,
+        Server(Path(home)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        desk = Desk(server, browser)
+        for name, notebook in states(desk, demo):
+            for theme, label in THEMES.items():
+                desk.theme(label)
+                desk.page.wait_for_function(
+                    "label => document.body.dataset.jpThemeName === label", arg=label
+                )
+                desk.page.locator("#jupyterlab-splash").wait_for(state="detached")
+                desk.page.evaluate("() => document.activeElement.blur()")
+                notebook.panel.screenshot(path=str(folder / f"{name}-{theme}.png"))
+            desk.theme(THEMES["light"])
+        desk.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
