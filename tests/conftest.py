@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def chromium_path() -> str:
-    return require("chromium")
-
-
-@pytest.fixture(scope="session")
 def demo() -> Iterator[DemoProvider]:
     with DemoProvider(device_interval=1) as provider:
         yield provider

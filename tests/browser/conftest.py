@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from harness import CHROMIUM, Desk, Server
 from playwright.sync_api import sync_playwright
+from support import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +22,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 # Not for the session: while Playwright's sync interface runs, asyncio tests cannot
 @pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=chromium_path, args=CHROMIUM, ignore_default_args=["--disable-popup-blocking"]
+            executable_path=require("chromium"),
+            args=CHROMIUM,
+            ignore_default_args=["--disable-popup-blocking"],
         )
         yield chromium
         chromium.close()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from authnb.demo import DemoProvider
 
 ROOT = Path(__file__).parent.parent.parent
-TOKEN = "server-token"  # noqa: S105 - of a server that lives for a test
+TOKEN = "server-token"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 # Quiet news and updates: both ask hosts elsewhere
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
@@ -203,7 +203,9 @@ class Notebook:
 
     def restart(self) -> None:
         """Restart the kernel."""
-        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
 
     def save(self) -> str:
         """Save it; the file's text."""
@@ -214,7 +216,8 @@ class Notebook:
         """The text of a cell's outputs, as the notebook keeps them."""
         return str(
             self.page.evaluate(
-                """n => JSON.stringify(window.jupyterapp.shell.currentWidget.content.widgets[n].model.toJSON().outputs)""",
+                """n => { const cell = window.jupyterapp.shell.currentWidget.content.widgets[n];
+                          return JSON.stringify(cell.model.toJSON().outputs); }""",
                 cell,
             )
         )

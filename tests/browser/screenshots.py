@@ -82,9 +82,7 @@ def main(folder: Path) -> None:
         for name, notebook in states(desk, demo):
             for theme, label in THEMES.items():
                 desk.theme(label)
-                desk.page.wait_for_function(
-                    "label => document.body.dataset.jpThemeName === label", arg=label
-                )
+                desk.page.wait_for_function("label => document.body.dataset.jpThemeName === label", arg=label)
                 desk.page.locator("#jupyterlab-splash").wait_for(state="detached")
                 desk.page.evaluate("() => document.activeElement.blur()")
                 notebook.panel.screenshot(path=str(folder / f"{name}-{theme}.png"))
