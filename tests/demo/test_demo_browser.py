@@ -66,34 +66,40 @@ def test_every_page_passes_axe(browser: Any, demo: DemoProvider, look: str) -> N
     context.close()
 
 
+def press(page: Any, name: str, role: str = "button") -> None:
+    """Press it and wait for the page that comes of it."""
+    with page.expect_navigation():
+        page.get_by_role(role, name=name).click()
+
+
 def walk(page: Any, demo: DemoProvider, check: Callable[[str], None]) -> None:
     """Go to each page, in each state, as a person might."""
     page.goto("/")
     check("home")
     page.goto(ask(demo).url)
     check("sign-in")
-    page.get_by_role("button", name="Sign in").click()
+    press(page, "Sign in")
     check("sign-in-empty")
     for _ in range(4):
         page.get_by_label("Name").fill("ada")
         page.get_by_label("Password").fill("wrong passphrase")
-        page.get_by_role("button", name="Sign in").click()
+        press(page, "Sign in")
     check("sign-in-wait")
-    page.get_by_role("link", name="Create account").click()
+    press(page, "Create account", "link")
     check("sign-up")
     page.get_by_label("Name", exact=True).fill("grace hopper")
     page.get_by_label("E-mail").fill("grace@")
     page.get_by_label("Password", exact=True).fill("short")
-    page.get_by_role("button", name="Create account").click()
+    press(page, "Create account")
     check("sign-up-errors")
     page.get_by_label("Name", exact=True).fill("grace")
     page.get_by_label("E-mail").fill("grace@example.org")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    page.get_by_role("button", name="Create account").click()
+    press(page, "Create account")
     check("sign-in-welcome")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    press(page, "Sign in")
     check("consent")
     page.goto("/")
     check("home-signed-in")
@@ -103,17 +109,17 @@ def walk(page: Any, demo: DemoProvider, check: Callable[[str], None]) -> None:
     page.goto("/device")
     check("device")
     page.get_by_label("Code").fill("BBBB-BBBB")
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     check("device-unknown")
     page.goto(device["verification_uri_complete"])
     check("device-decision")
-    page.get_by_role("button", name="Allow").click()
+    press(page, "Allow")
     check("device-done")
     page.goto("/authorize?client_id=nobody&response_type=code")
     check("error")
     page.goto("/logout")
     check("sign-out")
-    page.get_by_role("button", name="Sign out").click()
+    press(page, "Sign out")
     check("signed-out")
 
 
@@ -131,10 +137,10 @@ def test_sign_up_sign_in_consent_without_javascript(browser: Any, demo: DemoProv
     page.get_by_label("E-mail").fill("grace@example.org")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    page.get_by_role("button", name="Create account").click()
+    press(page, "Create account")
     assert page.get_by_label("Name").input_value() == "grace"
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    press(page, "Sign in")
     with page.expect_request("**/callback?*"):
         page.get_by_role("button", name="Allow").click(no_wait_after=True)
     assert "code=" in answers[-1]

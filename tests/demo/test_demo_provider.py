@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import socket
@@ -61,22 +60,30 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def test_a_closed_provider_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Port, threads and temporary files are gone; closing twice is closing once."""
-    monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_a_closed_provider_leaves_nothing() -> None:
+    """Port and threads are gone; closing twice is closing once."""
     threads = set(threading.enumerate())
     with DemoProvider() as demo:
-        assert list(tmp_path.iterdir())
         get_tokens(demo)
         port = int(demo.issuer.rsplit(":", 1)[1])
     demo.close()
     assert set(threading.enumerate()) <= threads
-    assert not list(tmp_path.iterdir())
     with socket.create_server(("127.0.0.1", port)):
         pass
-    monkeypatch.undo()
-    gc.collect()
+
+
+def test_no_temporary_file_is_left(tmp_path: Path) -> None:
+    program = (
+        "import os; from authnb.demo import DemoProvider; demo = DemoProvider().start();"
+        "print(len(os.listdir(os.environ['TMPDIR']))); demo.sign_up('ada', 'a long passphrase'); demo.close()"
+    )
+    command, environment = (
+        [sys.executable, "-W", "error", "-c", program],
+        os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_many_providers_start_and_stop(demo: DemoProvider) -> None:
