@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import math
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class AuthorizationResponse:
             return None
         return cls(
             code=values.get("code") or None,
-            error=text(values, "error", 60),
+            error=values.get("error"),
             error_description=text(values, "error_description"),
             iss=values.get("iss"),
         )
@@ -137,7 +138,9 @@ def refusal(
     what: str, answer: Mapping[str, Any], status: int = 400, secrets: Collection[str] = ()
 ) -> LoginFailed | ProviderError:
     """The error for an answer that says no, never repeating a secret that the provider repeats."""
-    error = text(answer, "error", 60) or _unnamed(status)
+    error = answer.get("error")
+    if not isinstance(error, str) or not re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII):
+        error = _unnamed(status)
     said = text(answer, "error_description") or ""
     for secret in secrets:
         said = said.replace(secret, "…")

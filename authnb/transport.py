@@ -135,6 +135,11 @@ def asking(what: str, url: str) -> Iterator[None]:
         raise ProviderError(
             "timeout", f"{what} failed: {host} did not answer in time. Try again, or check the network."
         ) from None
+    except requests.exceptions.ContentDecodingError:
+        raise ProviderError(
+            "invalid_response",
+            f"{what} failed: the answer of {host} cannot be unpacked. Try again, or tell the provider.",
+        ) from None
     except requests.RequestException as error:
         raise ProviderError(
             "unreachable",
