@@ -146,15 +146,8 @@ class Client:
             scope=token.get("scope") or self.scope,
         )
         new = self._identified(new, nonce=None)
-        # OpenID Connect Core section 12.2: a renewal cannot change who is signed in
-        before: Any = token.get("userinfo")
-        after: Any = new.get("userinfo")
-        if before and after and before["sub"] != after["sub"]:
-            raise InvalidToken(
-                "invalid_token",
-                f"Renewing the token failed: {self.provider.host} answered for another person. "
-                "Sign in again.",
-            )
+        if "userinfo" in new:
+            self._check_same_person(new["userinfo"], token, "Renewing the token")
         kept = ("refresh_token", "scope", "id_token", "userinfo")
         return Token({**{name: token[name] for name in kept if name in token}, **new})
 
@@ -175,7 +168,18 @@ class Client:
             response = session.get(endpoint, headers={"Accept": "application/json"})
         if not response.ok:
             raise read_refusal(response, what, secrets=[token["access_token"]])
-        return read_object(response, what)
+        told = read_object(response, what)
+        self._check_same_person(told, token, what)
+        return told
+
+    def _check_same_person(self, told: Any, token: Mapping[str, Any], what: str) -> None:
+        """OpenID Connect Core sections 5.3.2 and 12.2: nothing told later changes who is signed in."""
+        known = token.get("userinfo")
+        if known and told.get("sub") != known["sub"]:
+            raise InvalidToken(
+                "invalid_token",
+                f"{what} failed: {self.provider.host} answered for another person. Sign in again.",
+            )
 
     def _session(self, **more: Any) -> Any:  # Any: Authlib's stubs know only half of its session
         method = self.token_endpoint_auth_method or self._auth_method()

@@ -88,12 +88,6 @@ def verify_id_token(
     return claims
 
 
-def check_same_person(claims: Mapping[str, Any], other: Mapping[str, Any], what: str) -> None:
-    """Raise `InvalidToken` unless both are about one ``sub`` (OpenID Connect Core 5.3.2 and 12.2)."""
-    if other.get("sub") != claims["sub"]:
-        raise _invalid(f"{what} is about another person (sub differs)")
-
-
 def _decode(id_token: str, keys: Keys) -> jwt.Token:
     header = _header(id_token)
     try:

@@ -44,5 +44,5 @@ if __name__ == "__main__":
     os.environ["BROWSER"] = PERSON
     os.environ.pop("AUTHNB_DEMO", None)
     for name in map(Path, sys.argv[1:]) if sys.argv[1:] else sorted(NOTEBOOKS.rglob("*.ipynb")):
-        print(name)  # noqa: T201 - a script
+        print(name)
         execute(name)

@@ -1,0 +1,236 @@
+"""Switch off each check of the client in a copy, and see that a test notices: ``python tests/security/mutants.py``.
+
+A mutant that no test kills is a check that nothing holds in place. Prints a table; ends with 1 if one survives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A check switched off: in ``file``, ``old`` becomes ``new``; ``tests`` should notice."""
+
+    check: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+ANSWERS, IDENTITY = ("tests/test_answers.py",), ("tests/test_identity.py",)
+MUTANTS = [
+    Mutant(
+        check="state",
+        file="answers.py",
+        old="if not hmac.compare_digest(",
+        new="if False and not hmac.compare_digest(",
+        tests=ANSWERS,
+    ),
+    Mutant(
+        check="a parameter twice",
+        file="answers.py",
+        old="if len(values) != len(pairs):",
+        new="if False:",
+        tests=ANSWERS,
+    ),
+    Mutant(
+        check="iss of the answer (RFC 9207)",
+        file="answers.py",
+        old="if self.iss != provider.issuer and (required or self.iss is not None):",
+        new="if False:",
+        tests=ANSWERS,
+    ),
+    Mutant(check="nonce", file="identity.py", old="if nonce is not None:", new="if False:", tests=IDENTITY),
+    Mutant(
+        check="issuer of the ID token",
+        file="identity.py",
+        old='"iss": {"essential": True, "value": issuer},',
+        new='"iss": {"essential": True},',
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="audience",
+        file="identity.py",
+        old='"aud": {"essential": True, "value": client_id},',
+        new='"aud": {"essential": True},',
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="azp",
+        file="identity.py",
+        old='if claims.get("azp", client_id) != client_id:',
+        new="if False:",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="expiry",
+        file="identity.py",
+        old='"exp": {"essential": True},',
+        new="",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="current time",
+        file="identity.py",
+        old="LEEWAY = 60 ",
+        new="LEEWAY = 60_000_000 ",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="at_hash",
+        file="identity.py",
+        old='if access_token is not None and "at_hash" in claims:',
+        new="if False:",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="signature",
+        file="identity.py",
+        old="        except BadSignatureError:\n            continue",
+        new="        except BadSignatureError:\n            return jws_unverified(id_token)",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="list of algorithms",
+        file="identity.py",
+        old="ALGORITHMS = (\n",
+        new='ALGORITHMS = (\n    "none",\n    "HS256",\n',
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="type of key",
+        file="identity.py",
+        old='if key.get("kty") != key_type or key.get("use", "sig") != "sig":',
+        new="if False:",
+        tests=("tests/mischief",),
+    ),
+    Mutant(
+        check="flood of key fetches",
+        file="provider.py",
+        old="if time.monotonic() - self._fetched < _KEYS_AGAIN_AFTER:",
+        new="if False:",
+        tests=IDENTITY,
+    ),
+    Mutant(
+        check="issuer of the metadata",
+        file="provider.py",
+        old='if not isinstance(issuer, str) or issuer.rstrip("/") != asked.rstrip("/"):',
+        new="if False:",
+        tests=("tests/test_provider.py",),
+    ),
+    Mutant(
+        check="https",
+        file="transport.py",
+        old='return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)',
+        new="return True",
+        tests=("tests/test_provider.py", *ANSWERS),
+    ),
+    Mutant(
+        check="redirects refused",
+        file="transport.py",
+        old='if "location" in response.headers and response.is_redirect:',
+        new="if False:",
+        tests=("tests/test_flows.py", "tests/test_provider.py"),
+    ),
+    Mutant(
+        check="size of an answer",
+        file="transport.py",
+        old="if size > ANSWER_LIMIT or",
+        new="if",
+        tests=("tests/test_provider.py",),
+    ),
+    Mutant(
+        check="PKCE",
+        file="client.py",
+        old='code_challenge_method="S256",',
+        new="code_challenge_method=None,",
+        tests=("tests/test_flows.py",),
+    ),
+    Mutant(
+        check="the person stays the same at renewal",
+        file="client.py",
+        old='if known and told.get("sub") != known["sub"]:',
+        new="if False:",
+        tests=("tests/test_client.py",),
+    ),
+    Mutant(
+        check="host name of the listener",
+        file="redirects.py",
+        old="if path != PATH or not own_name or",
+        new="if path != PATH or",
+        tests=("tests/test_redirects.py",),
+    ),
+    Mutant(
+        check="first answer counts",
+        file="redirects.py",
+        old="if answer is None or self.answer is not None:",
+        new="if answer is None:",
+        tests=("tests/test_redirects.py",),
+    ),
+    Mutant(
+        check="secrets in a refusal",
+        file="answers.py",
+        old='        said = said.replace(secret, "…")',
+        new="        pass",
+        tests=ANSWERS,
+    ),
+]
+UNVERIFIED = """
+
+def jws_unverified(id_token):
+    obj = jws.extract_compact(id_token.encode(), registry=_REGISTRY)
+    import json
+    return jwt.Token(obj.headers(), json.loads(obj.payload))
+"""
+
+
+def survives(mutant: Mutant) -> bool:
+    """Whether the tests pass although the check is off."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("authnb", "tests", "notebooks"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+            shutil.copy(ROOT / name, copy / name)
+        source = copy / "authnb" / mutant.file
+        text = source.read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            raise SystemExit(
+                f"{mutant.check}: {mutant.old!r} stands {text.count(mutant.old)} times in {mutant.file}"
+            )
+        more = UNVERIFIED if "jws_unverified" in mutant.new else ""
+        source.write_text(text.replace(mutant.old, mutant.new) + more, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+        env = {**os.environ, "PYTHONPATH": folder}
+        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
+        if done.returncode not in {0, 1}:
+            raise SystemExit(
+                f"{mutant.check}: pytest could not run\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
+        return done.returncode == 0
+
+
+def main() -> int:
+    """Try every mutant, two at a time; 1 if one survives."""
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(survives, MUTANTS))
+    print("| check switched off | in | noticed |\n| --- | --- | --- |")
+    for mutant, survived in zip(MUTANTS, results, strict=True):
+        print(f"| {mutant.check} | `{mutant.file}` | {'**no**' if survived else 'yes'} |")
+    print(f"\n{len(results) - sum(results)} of {len(results)} noticed")
+    return 1 if any(results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
