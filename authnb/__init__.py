@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from authnb.flows import Verification
     from authnb.provider import Provider
+    from authnb.record import record
     from authnb.session import Session
     from authnb.signin import Login
     from authnb.storage import TokenStorage
@@ -50,6 +51,7 @@ _HOME = {
     "Provider": "provider",
     "Session": "session",
     "TokenStorage": "storage",
+    "record": "record",
     "demo": "",
     "flows": "",
 }
@@ -71,6 +73,7 @@ __all__ = [
     "demo",
     "flows",
     "login",
+    "record",
     "signup",
 ]
 

@@ -20,6 +20,7 @@ from authnb.answers import (
     read_token,
 )
 from authnb.errors import InvalidToken, ProviderError
+from authnb.exchange import Seen, tell
 from authnb.transport import asking, mount, read_object
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Client:
             nonce=nonce,
             **parameters,
         )
+        tell(Seen(sender="browser", method="GET", url=uri))
         return AuthorizationRequest(
             uri=uri, redirect_uri=redirect_uri, state=state, nonce=nonce, code_verifier=verifier
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from authnb.answers import AuthorizationResponse
 from authnb.errors import LoginFailed
+from authnb.exchange import Seen, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +58,7 @@ class LoopbackListener:
     @property
     def redirect_uri(self) -> str:
         """The address the provider sends the browser to."""
-        return f"http://127.0.0.1:{self._server.server_port}{PATH}"
+        return f"{self._server.origin}{PATH}"
 
     def expect(self, state: str) -> None:
         """From now on take the answer to the request with this state."""
@@ -85,6 +86,10 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, port: int) -> None:
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a browser that hangs up is no news, and a traceback could hold the code."""
@@ -122,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.take(query)
         if answer is None:
             return self._page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
+        tell(
+            Seen(sender="browser", method="GET", url=f"{self.server.origin}{self.path}", status=HTTPStatus.OK)
+        )
         try:  # the page first: once somebody has the news, the process may end
             self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
         finally:

@@ -16,6 +16,7 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from authnb.answers import Token
 from authnb.errors import AuthnbError, LoginRequired, ProviderError
+from authnb.exchange import observe
 from authnb.storage import SignIn
 from authnb.transport import is_secure
 
@@ -74,6 +75,7 @@ class Session(OAuth2Session):
         self._api: str | None = None
         kwargs.setdefault("default_timeout", API_TIMEOUT)
         super().__init__(*args, **kwargs)
+        self.hooks["response"].append(observe)
 
     @classmethod
     def signed_in(

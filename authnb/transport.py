@@ -17,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from authnb.errors import ProviderError
+from authnb.exchange import observe, tell_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,18 +89,24 @@ class ProviderAdapter(HTTPAdapter):
         url = str(request.url).partition("?")[0]
         deadline = time.monotonic() + ANSWER_DEADLINE
         timeout = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
-        response = super().send(
-            request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
-        )
+        try:
+            response = super().send(
+                request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+            )
+        except requests.RequestException as error:
+            tell_failure(request, error)
+            raise
         response.raw = _Bounded(response.raw, url, deadline)
         if "location" in response.headers and response.is_redirect:
             response.close()
             target = urlsplit(response.headers["location"])
-            raise ProviderError(
+            refused = ProviderError(
                 "invalid_response",
                 f"{url} answered with a redirect to {target.scheme}://{target.hostname}, which is never "
                 "followed. If the provider has moved, use its new issuer address.",
             )
+            tell_failure(request, refused)
+            raise refused
         return response
 
 
@@ -113,6 +120,7 @@ def mount(session: S) -> S:
     adapter = ProviderAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    session.hooks["response"].append(observe)
     return session
 
 

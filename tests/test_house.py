@@ -16,6 +16,7 @@ PACKAGE = ROOT / "authnb"
 # Each module may import those before it.
 ORDER = [
     "errors",
+    "exchange",
     "transport",
     "answers",
     "provider",
@@ -26,6 +27,10 @@ ORDER = [
     "storage",
     "session",
     "place",
+    "record_explain",
+    "record_redact",
+    "record_show",
+    "record",
     "signin",
     "registration",
     "views",

@@ -11,14 +11,27 @@ import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import (
+    BaseHandler,
+    HTTPCookieProcessor,
+    HTTPRedirectHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_NAME = "ada"
 MOST_PAGES = 12
 TIMEOUT = 30  # seconds
+
+# Called with each request of a browser in this process and its answer, redirects too; the body is not read
+observers: list[Callable[[Request, Any], None]] = []
 
 
 class PersonError(Exception):
@@ -147,7 +160,8 @@ class Browser:
     def __init__(self) -> None:
         self._redirects = _Redirects()
         # loopback is never asked for through a proxy
-        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()), self._redirects)
+        handlers = (ProxyHandler({}), HTTPCookieProcessor(CookieJar()), self._redirects, _Observed())
+        self._opener = build_opener(*handlers)
 
     def open(self, url: str, data: bytes | None = None) -> Page:
         """Get a page, or post to it, and follow where it leads; raises PersonError if nobody answers."""
@@ -179,6 +193,13 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         self.target = newurl
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Observed(BaseHandler):
+    def http_response(self, request: Request, response: Any) -> Any:
+        for observer in tuple(observers):
+            observer(request, response)
+        return response
 
 
 def read(url: str, status: int, text: str) -> Page:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from authnb.demo.person import Page
 
 
+known_issuers: set[str] = set()  # of providers for learning that this process has met
+
+
 class RunningProvider:
     """The addresses of a provider that answers, and the verbs of the person who uses it."""
 
@@ -26,6 +29,7 @@ class RunningProvider:
 
     def _attach(self, issuer: str) -> None:
         self.issuer = issuer
+        known_issuers.add(issuer)
         self._person = Person(issuer)
 
     @property

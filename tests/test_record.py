@@ -1,0 +1,208 @@
+"""The recorder: what a sign-in sends and gets, in order, and never a secret of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+from servers import Server
+
+import authnb
+from authnb.exchange import observers
+from authnb.record_explain import EXPLANATIONS
+from authnb.transport import provider_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from authnb.demo import DemoProvider
+    from authnb.record import Recording
+    from authnb.session import Session
+    from authnb.storage import MemoryStorage
+
+SCOPE = "openid profile email measurements:read"
+
+
+def sign_in(demo: DemoProvider, storage: MemoryStorage, mode: str) -> Session:
+    login = authnb.login(
+        demo.issuer,
+        client_id=demo.client_id,
+        scope=SCOPE,
+        api=demo.api,
+        mode=mode,
+        view=None,
+        storage=storage,
+    )
+    verification = login.verification()
+    if verification.user_code:
+        demo.approve(verification.user_code)
+    else:
+        demo.visit(verification.uri)
+    return login.wait(30)
+
+
+def everything_shown(recording: Recording, folder: Path) -> str:
+    return "\n".join(
+        [
+            repr(recording),
+            recording._repr_html_(),
+            repr(recording.diagram),
+            recording.save(folder / "report.md").read_text(encoding="utf-8"),
+            repr(recording.exchanges),
+        ]
+    )
+
+
+def secrets_of(session: Session) -> Iterator[str]:
+    token = session.token
+    for name in ("access_token", "refresh_token", "id_token"):
+        yield from token[name].split(".") if name == "id_token" else [token[name]]
+    for name in ("sub", "name", "email", "preferred_username", "at_hash"):
+        yield token["userinfo"][name]
+
+
+@pytest.mark.parametrize("mode", ["loopback", "device"])
+def test_a_report_holds_no_secret_and_no_person(
+    demo: DemoProvider, storage: MemoryStorage, tmp_path: Path, mode: str
+) -> None:
+    with authnb.record() as recording:
+        session = sign_in(demo, storage, mode)
+        session.get("/measurements?station=hill&limit=1")
+        held = [*secrets_of(session), *session.token["userinfo"].get("nonce", "none-here").split()]
+        session.logout()
+    shown = everything_shown(recording, tmp_path)
+    for secret in held:
+        assert not re.search(rf"\b{re.escape(secret)}\b", shown)
+    assert not re.search(r"eyJ[\w-]{8,}", shown)
+    assert not re.search(r"127\.0\.0\.1:\d", shown)
+    known = "|".join(EXPLANATIONS)
+    assert not re.search(r"[\w-]{43}", re.sub(known, "", shown)), "a random value of some length"
+
+
+def test_a_sign_in_by_loopback_is_told_from_both_ends(demo: DemoProvider, storage: MemoryStorage) -> None:
+    with authnb.record() as recording:
+        session = sign_in(demo, storage, "loopback")
+        session.get("/stations")
+    told = [
+        (e.sender, e.receiver, e.method, e.address.rpartition("PORT")[2], e.status)
+        for e in recording.exchanges
+    ]
+    assert told[0] == ("client", "provider", "GET", "/.well-known/openid-configuration", 200)
+    assert told[1][:4] == ("browser", "provider", "GET", "/authorize")
+    assert told.count(("browser", "client", "GET", "/callback", 200)) == 1
+    answered = told.index(("browser", "client", "GET", "/callback", 200))
+    assert told.index(("client", "provider", "POST", "/token", 200)) > answered
+    assert told[-2:] == [
+        ("client", "provider", "GET", "/jwks", 200),
+        ("client", "API", "GET", "/api/stations", 200),
+    ]
+    assert [exchange.number for exchange in recording.exchanges] == list(range(1, len(told) + 1))
+    (token,) = [e for e in recording.exchanges if e.address.endswith("/token")]
+    assert {"code", "code_verifier", "client_id", "redirect_uri"} <= {value.name for value in token.sent}
+    claims = {value.name: value.shown for value in token.id_token}
+    assert claims["alg"] == "RS256"
+    assert claims["aud"] == "notebook"
+    assert re.fullmatch(r"\+3[56]\d\d seconds from now", claims["exp"])
+
+
+def test_the_diagram_draws_who_spoke_with_whom(demo: DemoProvider, storage: MemoryStorage) -> None:
+    with authnb.record() as recording:
+        sign_in(demo, storage, "device").get("/stations")
+    lines = repr(recording.diagram).splitlines()
+    assert lines[0] == "sequenceDiagram"
+    assert "    participant API" in lines
+    assert any("a person enters the user code" in line for line in lines)
+    for line in lines[1:]:
+        assert re.fullmatch(
+            r"    (participant \w+|Note over \w+: .+|(browser|client|provider|API)--?>>\w+: [^;#]+)", line
+        ), line
+    bundle = recording.diagram._repr_mimebundle_()
+    assert bundle["text/vnd.mermaid"] == repr(recording.diagram)
+
+
+def test_reveal_shows_all_against_the_provider_for_learning(
+    demo: DemoProvider, storage: MemoryStorage, tmp_path: Path
+) -> None:
+    with authnb.record(reveal=True) as recording:
+        session = sign_in(demo, storage, "loopback")
+    assert session.token["access_token"] in recording._repr_html_()
+    assert session.token["userinfo"]["email"] in recording._repr_html_()
+    report = recording.save(tmp_path / "report.md").read_text(encoding="utf-8")
+    assert session.token["access_token"] not in report
+
+
+def test_reveal_shows_nothing_once_another_provider_is_met(
+    demo: DemoProvider, storage: MemoryStorage
+) -> None:
+    with authnb.record(reveal=True) as recording, Server() as stranger:
+        session = sign_in(demo, storage, "loopback")
+        stranger.json("/token", {"access_token": "a-secret-of-a-stranger"})
+        with provider_session() as http:
+            http.post(f"{stranger.url}/token", data={"code": "another-secret"})
+    html = recording._repr_html_()
+    assert "provider for learning" in html
+    for secret in ("a-secret-of-a-stranger", "another-secret", session.token["access_token"]):
+        assert secret not in html
+        assert secret not in repr(recording._redacted) + repr(recording._revealed)  # noqa: SLF001
+
+
+def test_a_secret_that_comes_back_in_a_sentence_is_found() -> None:
+    with authnb.record() as recording, Server() as provider, provider_session() as http:
+        provider.json("/token", {"error": "invalid_grant", "error_description": "bad code s3cr3t-c0de"}, 400)
+        http.post(f"{provider.url}/token", data={"code": "s3cr3t-c0de", "grant_type": "authorization_code"})
+    (exchange,) = recording.exchanges
+    shown = {value.name: value.shown for value in exchange.received}
+    assert shown["error_description"] == "bad code […]"
+    assert shown["error"] == "invalid_grant"
+
+
+def test_what_a_stranger_sends_is_text_and_not_markup() -> None:
+    with authnb.record() as recording, Server() as provider, provider_session() as http:
+        provider.json("/token", {"error": "<script>alert(1)</script>", "<b>x</b>": 1, "a\n;b": 2}, 400)
+        http.get(f"{provider.url}/token")
+    assert "<script>" not in recording._repr_html_()
+    assert "<b>x" not in recording._repr_html_()
+    assert len(repr(recording.diagram).splitlines()) == 5
+
+
+def test_failures_are_part_of_the_record() -> None:
+    with authnb.record() as recording:
+        with Server() as provider, provider_session() as http:
+            provider.text("/moved", "", 302, Location="https://elsewhere.example/?code=s3cr3t")
+            with pytest.raises(authnb.ProviderError):
+                http.get(f"{provider.url}/moved")
+        with provider_session() as http, pytest.raises(requests.ConnectionError):
+            http.get(f"{provider.url}/gone")
+    assert [exchange.error for exchange in recording.exchanges] == ["ProviderError", "ConnectionError"]
+    assert "s3cr3t" not in repr(recording)
+
+
+def test_a_learners_own_session_is_recorded_when_asked(demo: DemoProvider) -> None:
+    with authnb.record() as recording, OAuth2Session("notebook") as session:
+        recording.watch(session)
+        session.get(f"{demo.issuer}/jwks", withhold_token=True, timeout=20)
+    (exchange,) = recording.exchanges
+    assert exchange.address.endswith("/jwks")
+
+
+def test_nothing_is_recorded_outside_the_block(demo: DemoProvider) -> None:
+    with authnb.record() as recording:
+        pass
+    with provider_session() as http:
+        http.get(f"{demo.issuer}/jwks")
+    assert recording.exchanges == ()
+    assert repr(recording) == "Nothing recorded."
+    assert not observers
+
+
+def test_every_explanation_names_its_standard() -> None:
+    for name, explanation in EXPLANATIONS.items():
+        assert explanation.meaning, name
+        assert explanation.link.startswith(("https://www.rfc-editor.org/rfc/rfc", "https://openid.net/")), (
+            name
+        )
+        assert "{" not in explanation.link
