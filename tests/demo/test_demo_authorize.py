@@ -83,18 +83,18 @@ def test_any_loopback_port_will_do(demo: DemoProvider, redirect_uri: str) -> Non
     ],
 )
 def test_a_redirect_uri_that_is_not_registered_gets_nothing(
-    demo: DemoProvider, redirect_uri: str | None
+    onlooker: Window, redirect_uri: str | None
 ) -> None:
     """RFC 6749 section 4.1.2.1: the person is told, and nobody is redirected."""
-    page = signed_in_window(demo).get(ask(demo, redirect_uri=redirect_uri).url)
+    page = onlooker.get(ask(onlooker.demo, redirect_uri=redirect_uri).url)
     assert (page.status, page.title) == (400, "This sign-in cannot go on")
     assert "Location" not in page.response.headers
-    assert page.url.startswith(demo.issuer)
+    assert page.url.startswith(onlooker.demo.issuer)
 
 
 @pytest.mark.parametrize("client_id", [None, "", "nobody", "\x00", '"', "web"])
-def test_an_unknown_client_gets_nothing(demo: DemoProvider, client_id: str | None) -> None:
-    page = signed_in_window(demo).get(ask(demo, client_id=client_id).url)
+def test_an_unknown_client_gets_nothing(onlooker: Window, client_id: str | None) -> None:
+    page = onlooker.get(ask(onlooker.demo, client_id=client_id).url)
     assert (page.status, page.title) == (400, "This sign-in cannot go on")
 
 
@@ -123,10 +123,10 @@ def test_an_unknown_client_gets_nothing(demo: DemoProvider, client_id: str | Non
     ],
 )
 def test_a_bad_request_is_told_to_the_client(
-    demo: DemoProvider, changes: dict[str, str | None], error: str
+    onlooker: Window, changes: dict[str, str | None], error: str
 ) -> None:
-    answer = signed_in_window(demo).get(ask(demo, **changes).url).answer
-    assert (answer["error"], answer["state"], answer["iss"]) == (error, "some state", demo.issuer)
+    answer = onlooker.get(ask(onlooker.demo, **changes).url).answer
+    assert (answer["error"], answer["state"], answer["iss"]) == (error, "some state", onlooker.demo.issuer)
 
 
 def test_the_web_client_needs_pkce_too(demo: DemoProvider) -> None:

@@ -181,10 +181,10 @@ def test_keys_are_public_and_may_be_cached(demo: DemoProvider) -> None:
 @pytest.mark.parametrize(
     "host", ["example.org", "127.0.0.1.example.org", "localhost.example.org", "", "[", "a:b:c"]
 )
-def test_another_host_name_is_refused(demo: DemoProvider, host: str) -> None:
+def test_another_host_name_is_refused(onlooker: Window, host: str) -> None:
     """DNS rebinding: a name of an attacker that points to 127.0.0.1 gets nothing."""
     for path in ("/", "/login", "/token", "/.well-known/openid-configuration"):
-        answer = requests.get(f"{demo.issuer}{path}", headers={"Host": host}, timeout=20)
+        answer = requests.get(f"{onlooker.demo.issuer}{path}", headers={"Host": host}, timeout=20)
         assert answer.status_code == 400
 
 

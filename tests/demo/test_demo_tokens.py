@@ -9,6 +9,7 @@ import requests
 from demo_helpers import (
     CALLBACK,
     Clock,
+    Window,
     allow,
     api_status,
     ask,
@@ -238,8 +239,8 @@ def test_the_web_client_must_show_its_secret_either_way(demo: DemoProvider) -> N
         ({"grant_type": ["refresh_token", "refresh_token"], "refresh_token": "x"}, "invalid_request"),
     ],
 )
-def test_a_bad_token_request_gets_its_error(demo: DemoProvider, data: dict[str, str], error: str) -> None:
-    answer = token_request(demo, **data)
+def test_a_bad_token_request_gets_its_error(onlooker: Window, data: dict[str, str], error: str) -> None:
+    answer = token_request(onlooker.demo, **data)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
     assert answer.headers["Cache-Control"] == "no-store"
 
