@@ -54,8 +54,8 @@ _DECLINED = {"access_denied", "consent_required", "interaction_required", "login
 class Token(OAuth2Token):
     """A token answer (RFC 6749 section 5.1) as Authlib knows it, with a repr that tells no secret.
 
-    ``expires_at`` is in seconds of the Unix epoch. ``userinfo``, where there was an ID token, holds its
-    verified claims, under the name Authlib's framework clients use.
+    ``expires_at`` is in seconds of the Unix epoch, by the provider's clock. ``userinfo``, where there was an
+    ID token, holds its verified claims, under the name Authlib's framework clients use.
     """
 
     def __repr__(self) -> str:
@@ -172,8 +172,13 @@ def read_refusal(
     return refusal(what, answer, response.status_code, secrets)
 
 
-def read_token(response: requests.Response, what: str, secrets: Collection[str] = ()) -> dict[str, Any]:
-    """A token answer (RFC 6749 section 5.1) with ``expires_at`` made absolute, or an error (section 5.2)."""
+def read_token(
+    response: requests.Response, what: str, secrets: Collection[str] = (), now: float | None = None
+) -> dict[str, Any]:
+    """A token answer (RFC 6749 section 5.1) with ``expires_at`` made absolute, or an error (section 5.2).
+
+    ``now`` is the time at the provider, else this machine's.
+    """
     if response.status_code >= _SERVER_ERROR or not response.content:
         raise read_refusal(response, what, secrets)
     answer = read_object(response, what)
@@ -200,7 +205,7 @@ def read_token(response: requests.Response, what: str, secrets: Collection[str] 
     lifetime = _seconds(answer.get("expires_in"))
     if lifetime is not None:
         token["expires_in"] = int(lifetime)
-        token["expires_at"] = int(time.time() + lifetime)
+        token["expires_at"] = int((time.time() if now is None else now) + lifetime)
     return token
 
 

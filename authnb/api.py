@@ -34,13 +34,14 @@ def login(
     client_id: str,
     client_secret: str | None = None,
     scope: str = SCOPE,
-    api: str | None = None,
+    api: str | Iterable[str] | None = None,
     mode: str = "auto",
     redirect_port: int | Iterable[int] = 0,
     profile: str = "default",
+    remember: bool = False,
     timeout: float = TIMEOUT,
     view: str | None = "auto",
-    storage: TokenStorage = memory,
+    storage: TokenStorage | None = None,
 ) -> Login:
     """Sign a person in and get a session that stays signed in.
 
@@ -48,13 +49,14 @@ def login(
 
         api = await authnb.login("https://id.example.org", client_id="my-notebook")
 
-    ``issuer``: the provider's address, or a `Provider`. ``api``: where the token may go; relative addresses
-    of the session start there. ``mode``: ``loopback`` (the browser answers to this machine), ``device`` (a
-    code, entered on any device), or ``auto``. ``redirect_port``: a port or several to try, where the
-    provider wants them registered; the redirect URI is ``http://127.0.0.1:PORT/callback``. ``profile``
-    keeps several accounts apart. ``timeout``: seconds a person has. ``view``: ``panel`` (a widget), ``text``,
-    ``auto`` (the panel where a person reads the notebook), or None to show nothing and take the address from
-    ``Login.verification()``.
+    ``issuer``: the provider's address, or a `Provider`. ``api``: where the token may go, one address or
+    several; relative addresses of the session start at the first. ``mode``: ``loopback`` (the browser answers
+    to this machine), ``device`` (a code, entered on any device), or ``auto``. ``redirect_port``: a port or
+    several to try, where the provider wants them registered; the redirect URI is
+    ``http://127.0.0.1:PORT/callback``. ``profile`` keeps several accounts apart. ``remember``: keep the sign-in
+    on disk, encrypted, for the next kernel and for other notebooks; ``storage``: keep it in a place of your
+    own. ``timeout``: seconds a person has. ``view``: ``panel`` (a widget), ``text``, ``auto`` (the panel where a
+    person reads the notebook), or None to show nothing and take the address from ``Login.verification()``.
 
     The sign-in runs on a thread: ``await`` it in a cell, ``.wait()`` for it in a script, or put it on the
     last line of a cell and take ``.session`` later. Its errors are raised there: `InteractionRequired` if
@@ -65,7 +67,7 @@ def login(
     """
     client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
     way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout)
-    return _begin(client, way, api=api, profile=profile, storage=storage)
+    return _begin(client, way, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 def signup(
@@ -74,13 +76,14 @@ def signup(
     client_id: str,
     client_secret: str | None = None,
     scope: str = SCOPE,
-    api: str | None = None,
+    api: str | Iterable[str] | None = None,
     mode: str = "auto",
     redirect_port: int | Iterable[int] = 0,
     profile: str = "default",
+    remember: bool = False,
     timeout: float = TIMEOUT,
     view: str | None = "auto",
-    storage: TokenStorage = memory,
+    storage: TokenStorage | None = None,
 ) -> Login:
     """Let a person create an account, and sign in with it; the arguments are those of `login`.
 
@@ -89,7 +92,7 @@ def signup(
     """
     client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
     way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout, create=True)
-    return _begin(client, way, api=api, profile=profile, storage=storage)
+    return _begin(client, way, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,12 @@ class _Way:
 
 
 def _begin(
-    registration: _Registration, way: _Way, *, api: str | None, profile: str, storage: TokenStorage
+    registration: _Registration,
+    way: _Way,
+    *,
+    api: str | Iterable[str] | None,
+    profile: str,
+    storage: TokenStorage,
 ) -> Login:
     place = here()
     needs = "device_authorization_endpoint" if way.mode == "device" else "authorization_endpoint"
@@ -193,6 +201,14 @@ def _begin(
     if way.view is not None and place.opens_pages:
         begun.watch(open_page)
     return begun
+
+
+def _storage(*, remember: bool) -> TokenStorage:
+    if not remember:
+        return memory
+    from authnb.files import FileStorage  # noqa: PLC0415 - encryption takes its time to load
+
+    return FileStorage()
 
 
 def _several(ports: int | Iterable[int]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from authnb.exchange import Seen, tell
 from authnb.transport import asking, mount, read_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import requests
 
@@ -138,8 +138,9 @@ class Client:
     def refresh(self, token: Mapping[str, Any]) -> Token:
         """A new token for the refresh token in this one (RFC 6749 section 6).
 
-        What the answer leaves out is kept: refresh token, granted scope, ID token and claims. Raises
-        `ProviderError`, with ``invalid_grant`` where only a new sign-in helps.
+        What the answer leaves out is kept: refresh token, granted scope, ID token and claims; so is an ID token
+        whose successor cannot be verified because the provider's keys cannot be had. Raises `ProviderError`, with
+        ``invalid_grant`` where only a new sign-in helps.
         """
         new = self._fetch_token(
             "Renewing the token",
@@ -147,7 +148,12 @@ class Client:
             refresh_token=token["refresh_token"],
             scope=token.get("scope") or self.scope,
         )
-        new = self._identified(new, nonce=None)
+        try:
+            new = self._identified(new, nonce=None)
+        except InvalidToken:
+            raise
+        except ProviderError:  # the old refresh token may be used up: the new one must not be lost
+            del new["id_token"]
         if "userinfo" in new:
             self._check_same_person(new["userinfo"], token, "Renewing the token")
         kept = ("refresh_token", "scope", "id_token", "userinfo")
@@ -207,7 +213,12 @@ class Client:
     def _fetch_token(self, what: str, **parameters: str | None) -> dict[str, Any]:
         endpoint = self.provider.need("token_endpoint", "Nobody can sign in there without one.")
         secrets = [v for k, v in parameters.items() if k in _SECRET_PARAMETERS and v]
-        read: Callable[[requests.Response], _Read] = lambda r: _Read(read_token(r, what, secrets))  # noqa: E731
+        clock = self.provider.clock
+
+        def read(response: requests.Response) -> _Read:
+            clock.heard(response.headers.get("Date"))
+            return _Read(read_token(response, what, secrets, clock.now()))
+
         with asking(what, endpoint), self._session() as session:
             session.register_compliance_hook("access_token_response", read)
             return dict(session.fetch_token(endpoint, **parameters))
@@ -225,5 +236,6 @@ class Client:
             client_id=self.client_id,
             nonce=nonce,
             access_token=token["access_token"],
+            now=self.provider.clock.now(),
         )
         return Token({**token, "userinfo": claims})

@@ -59,12 +59,13 @@ def verify_id_token(
     client_id: str,
     nonce: str | None,
     access_token: str | None = None,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """The claims of an ID token that is the provider's, for this client, for this sign-in, and current.
 
     ``nonce`` is the one sent in the authorization request; None where the flow has none (device,
-    refresh). An unknown key or a bad signature leads to one new look at the provider's keys, for they
-    may just have changed. Raises `InvalidToken`.
+    refresh). ``now`` is the time at the provider, else this machine's. An unknown key or a bad signature
+    leads to one new look at the provider's keys, for they may just have changed. Raises `InvalidToken`.
     """
     token = _decode(id_token, keys)
     claims = token.claims
@@ -78,7 +79,7 @@ def verify_id_token(
     if nonce is not None:
         rules["nonce"] = {"essential": True, "value": nonce}
     try:
-        jwt.JWTClaimsRegistry(leeway=LEEWAY, **rules).validate(claims)
+        jwt.JWTClaimsRegistry(now=None if now is None else int(now), leeway=LEEWAY, **rules).validate(claims)
     except JoseError as error:
         raise _invalid(f"its claims do not hold ({error.description or error.error})") from None
     if claims.get("azp", client_id) != client_id:

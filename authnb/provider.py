@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from authnb.clock import Clock
 from authnb.errors import ProviderError
 from authnb.transport import asking, is_loopback, is_secure, provider_session, read_object
 
@@ -85,12 +86,14 @@ class Provider:
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     keys: Keys = field(init=False, repr=False, compare=False)
+    clock: Clock = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_address("issuer", self.issuer, issuer=self.issuer)
         for name, value in self._addresses():
             _check_address(name, value, issuer=self.issuer)
         object.__setattr__(self, "keys", Keys(self.jwks_uri))
+        object.__setattr__(self, "clock", Clock())
 
     def _addresses(self) -> list[tuple[str, str]]:
         named = [

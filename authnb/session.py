@@ -1,95 +1,81 @@
 """A ``requests`` session that stays signed in: Authlib's ``OAuth2Session``, with care for its tokens.
 
-One renewal at a time, with a second look inside the lock. A token goes only where it belongs: to the origins
-in ``api`` where they are given, else to https and loopback addresses.
+One renewal at a time, for all threads and, with stored tokens, all processes (`authnb.keeper`). A token goes
+only where it belongs: to the origins in ``api`` where they are given, else to https and loopback addresses
+(`authnb.bearer`).
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from authlib.integrations.requests_client import OAuth2Session
 
 from authnb.answers import Token
-from authnb.errors import AuthnbError, LoginRequired, ProviderError
+from authnb.bearer import Headers, TokenAuth, origin, signed_out
+from authnb.client import Client
+from authnb.errors import LoginRequired
 from authnb.exchange import observe
-from authnb.storage import SignIn
-from authnb.transport import is_secure
+from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import requests
 
-    from authnb.client import Client
     from authnb.storage import Account, TokenStorage
 
 API_TIMEOUT = (5.0, 60.0)  # seconds to connect, seconds without a byte
-LEEWAY = 60.0  # seconds before its end at which a long-lived token is renewed
-_PORTS = {"http": 80, "https": 443}
-
-
-def expires_soon(token: Mapping[str, Any], now: float | None = None) -> bool:
-    """Whether a token should be renewed before use: a minute early, less for a short-lived one."""
-    expires_at = token.get("expires_at")
-    if expires_at is None:
-        return False
-    leeway = min(LEEWAY, token.get("expires_in", LEEWAY) / 4)
-    return bool(expires_at - leeway <= (time.time() if now is None else now))
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL (RFC 6454 section 4)."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignedOut:
-    """What signing out did: the tokens revoked, what was not possible, where to end the provider's session."""
-
-    revoked: tuple[str, ...]
-    problems: tuple[str, ...]
-    end_session_uri: str | None
-
-    def __repr__(self) -> str:
-        done = f"revoked at the provider: {', '.join(self.revoked)}" if self.revoked else "nothing revoked"
-        text = f"Signed out ({done})."
-        if self.problems:
-            text += " Not possible: " + " ".join(self.problems)
-        return text
 
 
 class Session(OAuth2Session):
     """Constructed as ``OAuth2Session`` is, and a drop-in for it; `authnb.login` returns one that is signed in."""
 
+    token_auth_class = TokenAuth
+    token_auth: TokenAuth
+    _api: tuple[str, ...] = ()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._renewing = threading.Lock()
-        self._client: Client | None = None
-        self._account: Account | None = None
-        self._storage: TokenStorage | None = None
-        self._api: str | None = None
         kwargs.setdefault("default_timeout", API_TIMEOUT)
         super().__init__(*args, **kwargs)
+        self.token = self.token  # ours, whose repr tells no secret
         self.hooks["response"].append(observe)
 
     @classmethod
     def signed_in(
-        cls, client: Client, token: Token, *, account: Account, storage: TokenStorage, api: str | None = None
+        cls,
+        client: Client,
+        token: Token,
+        *,
+        account: Account,
+        storage: TokenStorage,
+        api: str | Iterable[str] | None = None,
     ) -> Session:
-        """A session for a sign-in at ``client``, kept in ``storage``, for calls to ``api``."""
-        session = cls(client.client_id, scope=client.scope, token=token)
-        session._client, session._account, session._storage = client, account, storage
-        session._api = api if api is None or api.endswith("/") else api + "/"
+        """A session for a sign-in at ``client``, kept in ``storage``, for calls to ``api``.
+
+        Of several addresses in ``api`` the first is the one that relative addresses start at.
+        """
+        session = cls(client.client_id, scope=client.scope, token=token, leeway=LEEWAY)
+        session._api = (api,) if isinstance(api, str) else tuple(api or ())
+        session.token_auth.origins = frozenset(map(origin, session._api))
+        session.token_auth.keeper = Keeper(client=client, account=account, storage=storage)
         return session
 
     def __repr__(self) -> str:
         name = (self.user or {}).get("name") or (self.user or {}).get("sub")
         return f"<Session {'signed in as ' + repr(name) if name else 'of ' + repr(self.client_id)}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
+        """Pickled as a name: no token, only where to find the sign-in again on this machine."""
+        keeper = self.token_auth.keeper
+        if keeper is None or keeper.client.client_secret is not None:
+            raise TypeError(
+                "This session is not pickled: it holds secrets of its own. Build it anew in the other process, or hand "
+                "over headers_for(url)."
+            )
+        return _found_again, (keeper.storage, keeper.account, keeper.client.scope, self._api)
 
     @property
     def user(self) -> dict[str, Any] | None:
@@ -103,7 +89,29 @@ class Session(OAuth2Session):
 
     @token.setter
     def token(self, token: Mapping[str, Any] | None) -> None:
-        self.token_auth.set_token(None if token is None else Token(dict(token)))
+        ours = token if token is None or isinstance(token, Token) else Token(dict(token))
+        self.token_auth.set_token(ours)
+
+    @property
+    def requests_auth(self) -> TokenAuth:
+        """The token, always fresh, for a bare ``requests`` call or session: ``auth=session.requests_auth``."""
+        return self.token_auth
+
+    @property
+    def httpx_auth(self) -> Any:
+        """The token, always fresh, for an ``httpx`` client, sync or async: ``auth=session.httpx_auth``."""
+        from authnb.httpx_auth import HttpxAuth  # noqa: PLC0415 - httpx is optional
+
+        return HttpxAuth(self.token_auth)
+
+    def headers_for(self, url: str) -> Headers:
+        """A fresh ``Authorization`` header for one request to this URL by any other client.
+
+        Raises `AuthnbError` if the token does not belong there. What follows a redirect with these headers may
+        carry them elsewhere: that is the other client's to prevent.
+        """
+        token = self.token_auth.fresh(self._absolute(url))
+        return Headers(Authorization=f"Bearer {token['access_token']}")
 
     def request(  # type: ignore[override] # the stub spells out every keyword of requests
         self,
@@ -115,18 +123,15 @@ class Session(OAuth2Session):
     ) -> requests.Response:
         """Send a request with the token, renewed if need be; relative addresses start at ``api``.
 
-        Raises `LoginRequired` where only a new sign-in helps, and `AuthnbError` for an address to which the
-        token does not belong; ``withhold_token=True`` goes there without it.
+        An API's 401 leads to one renewal and one more try, if the body can be sent again. Raises `LoginRequired`
+        where only a new sign-in helps, and `AuthnbError` for an address to which the token does not belong;
+        ``withhold_token=True`` goes there without it.
         """
-        if self._api is not None:
-            url = urljoin(self._api, url.lstrip("/") if not url.startswith("//") else url)
-        if not withhold_token and auth is None:
-            if not self.token:
-                raise LoginRequired(
-                    "login_required", "This session is signed out. Run the cell that signs in."
-                )
-            self._check_origin(url)
-        return super().request(method, url, withhold_token=withhold_token, auth=auth, **kwargs)
+        if not withhold_token and auth is None and self.token_auth.keeper and not self.token:
+            raise signed_out()
+        return super().request(
+            method, self._absolute(url), withhold_token=withhold_token, auth=auth, **kwargs
+        )
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect drops the token: it does whenever the origin changes."""
@@ -134,72 +139,64 @@ class Session(OAuth2Session):
 
     def ensure_active_token(self, token: Any = None) -> bool | None:  # noqa: ARG002 - Authlib's signature
         """Renew the token if it ends soon: once, however many threads ask."""
-        if not expires_soon(self.token):
+        keeper = self.token_auth.keeper
+        if keeper is not None:
+            self.token_auth.ensure(keeper)
             return True
-        with self._renewing:
-            if not expires_soon(self.token):
+        stale = self.token
+        if not expires_soon(stale, time.time(), self.leeway):
+            return True
+        with self.token_auth.renewing:
+            if self.token is not stale:
                 return True
-            if self._client is None:
-                return super().ensure_active_token(self.token)  # type: ignore[no-any-return,no-untyped-call]
-            self.token = self._renew(self._client, self.token)
-        return True
+            return super().ensure_active_token(stale)  # type: ignore[no-any-return,no-untyped-call] # Authlib has no types
 
     def logout(self) -> SignedOut:
-        """Revoke the tokens where the provider can, forget them here, and say what was done.
+        """Forget the tokens here and in storage, revoke them where the provider can, and say what was done.
 
         Each step is tried even if an earlier one fails. The provider's own session, in the browser, goes
         on; ``end_session_uri`` of the answer ends it (OpenID Connect RP-Initiated Logout section 2).
         """
-        token, client = self.token or {}, self._client
-        self.token = None
-        if self._storage is not None and self._account is not None:
-            self._storage.remove(self._account)
-        if client is None:
+        token, keeper = self.token_auth.give_up(), self.token_auth.keeper
+        if token is None or keeper is None:
             return SignedOut(revoked=(), problems=(), end_session_uri=None)
-        revoked, problems = [], []
-        for name in ("refresh_token", "access_token"):
-            if name not in token:
-                continue
-            try:
-                client.revoke(token[name], name)
-                revoked.append(name)
-            except AuthnbError as error:
-                problems.append(error.description)
-        return SignedOut(
-            revoked=tuple(revoked),
-            problems=tuple(dict.fromkeys(problems)),
-            end_session_uri=client.provider.end_session_endpoint,
+        return keeper.end(token)
+
+    def parse_response_token(self, resp: Any) -> Any:
+        """The token in an answer. One without a token in it raises, and does not replace what there was."""
+        before = self.token
+        token = super().parse_response_token(resp)  # type: ignore[no-untyped-call] # Authlib has no types
+        if isinstance(token.get("access_token"), str):
+            return token
+        self.token = before
+        raise self.oauth_error_class(
+            error="invalid_response",
+            description=f"The token endpoint answered HTTP {resp.status_code} without an access_token.",
         )
 
-    def _renew(self, client: Client, token: Mapping[str, Any]) -> Token:
-        if "refresh_token" not in token:
-            raise LoginRequired(
-                "login_required",
-                f"The token from {client.provider.host} has expired and cannot be renewed: the provider gave no "
-                "refresh token. Run the cell that signs in again; scope 'offline_access' may give one.",
-            )
-        try:
-            new = client.refresh(token)
-        except ProviderError as error:
-            if error.error != "invalid_grant":
-                raise
-            raise LoginRequired(
-                "login_required",
-                f"{client.provider.host} no longer renews this sign-in. Run the cell that signs in again.",
-            ) from None
-        if self._storage is not None and self._account is not None:
-            self._storage.save(self._account, SignIn(token=new, provider=client.provider, scope=client.scope))
-        return new
+    def _absolute(self, url: str) -> str:
+        if not self._api or url.startswith("//"):
+            return url
+        base = self._api[0]
+        return urljoin(base if base.endswith("/") else base + "/", url.lstrip("/"))
 
-    def _check_origin(self, url: str) -> None:
-        if self._api is not None and origin(url) != origin(self._api):
-            raise AuthnbError(
-                "foreign_origin",
-                f"The token was not sent: {'{}://{}:{}'.format(*origin(url))} is not the API it is for ({self._api}). "
-                "Pass withhold_token=True to call it without the token.",
-            )
-        if not is_secure(url):
-            raise AuthnbError(
-                "insecure_transport",
-                f"The token was not sent: {url.partition('?')[0]} is neither https nor on this machine. Use https.",
-            )
+    # A 307 would repeat a refresh token and a secret at another origin
+
+    def _fetch_token(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._fetch_token(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
+
+    def _http_post(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._http_post(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
+
+
+def _found_again(storage: TokenStorage, account: Account, scope: str, api: tuple[str, ...]) -> Session:
+    """A pickled session, from what is stored where it is unpickled."""
+    kept = storage.load(account)
+    if kept is None:
+        raise LoginRequired(
+            "login_required",
+            f"No sign-in of profile {account.profile!r} at {account.issuer} is stored here. Sign in with remember=True "
+            "on this machine first.",
+        )
+    client = Client(kept.provider, client_id=account.client_id, scope=scope)
+    return Session.signed_in(client, kept.token, account=account, storage=storage, api=api)

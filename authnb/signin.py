@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from authnb.errors import AuthnbError, LoginFailed, LoginRequired
+from authnb.errors import AuthnbError, LoginFailed, LoginRequired, StorageError
 from authnb.flows import drive
 from authnb.session import Session
 from authnb.storage import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from authnb.answers import Token
     from authnb.client import Client
@@ -66,7 +66,7 @@ class Login:
         flow: Callable[[Client, str, Callable[[], None]], Flow],
         storage: TokenStorage,
         fresh: bool = False,
-        api: str | None = None,
+        api: str | Iterable[str] | None = None,
         view: View | None = None,
     ) -> None:
         self.account = account
@@ -77,6 +77,8 @@ class Login:
         self.modes: tuple[str, ...] = ()
         self.awaited = False
         self._connect, self._modes, self._flow = connect, modes, flow
+        self.remembered = False  # whether nobody had to be asked
+        self.not_stored: StorageError | None = None  # why this sign-in will not be remembered
         self._storage, self._fresh, self._api, self._view = storage, fresh, api, view
         self._session: Session | None = None
         self._asked: Future[Verification | None] = Future()  # done once the person is asked, or never will be
@@ -228,7 +230,7 @@ class Login:
 
     def _signed_in_before(self) -> Session | None:
         """A session for a sign-in that was kept and still holds, renewed if need be."""
-        kept = None if self._fresh else self._storage.load(self.account)
+        kept = None if self._fresh else self._kept()
         if kept is None:
             return None
         client = self._connect(kept.provider)
@@ -239,9 +241,17 @@ class Login:
         try:
             session.ensure_active_token()
         except LoginRequired:
-            self._storage.remove(self.account)
             return None
+        self.remembered = True
         return session
+
+    def _kept(self) -> SignIn | None:
+        try:
+            return self._storage.load(self.account)
+        except StorageError as error:
+            if error.error != "corrupt":
+                raise
+            return None  # signing in again replaces it
 
     def _sign_in(self, attempt: _Attempt) -> Session:
         client = self.client = self._connect(None)
@@ -250,9 +260,14 @@ class Login:
         flow = self._flow(client, mode, attempt.wake.set)
         token = drive(flow, lambda asked: self._ask(attempt, asked), lambda wait: self._sleep(attempt, wait))
         if self._is_current(attempt):
-            kept = SignIn(token=token, provider=client.provider, scope=client.scope)
-            self._storage.save(self.account, kept)
+            self._keep(SignIn(token=token, provider=client.provider, scope=client.scope))
         return self._open_session(client, token)
+
+    def _keep(self, sign_in: SignIn) -> None:
+        try:
+            self._storage.save(self.account, sign_in)
+        except StorageError as error:
+            self.not_stored = error  # whoever just signed in is not sent back for that
 
     def _open_session(self, client: Client, token: Token) -> Session:
         return Session.signed_in(client, token, account=self.account, storage=self._storage, api=self._api)

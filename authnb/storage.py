@@ -1,11 +1,11 @@
-"""Where a sign-in is kept: in this process by default."""
+"""Where a sign-in is kept: in this process by default. `authnb.files` keeps it on disk, encrypted."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,11 @@ class SignIn:
 
 
 class TokenStorage(Protocol):
-    """A place for sign-ins. Each method may raise `StorageError`; none loses what was saved before."""
+    """A place for sign-ins. Each method may raise `StorageError`; none loses what was saved before.
+
+    The code ``corrupt`` says that what is there can never be read again and may be overwritten; with any other
+    it is left alone.
+    """
 
     def load(self, account: Account) -> SignIn | None:
         """What was saved last, or None."""
@@ -46,7 +50,11 @@ class TokenStorage(Protocol):
         """Forget it; nothing happens if there is none."""
 
     def lock(self, account: Account) -> AbstractContextManager[None]:
-        """Held while a token is renewed, so that of several users of one account only one renews."""
+        """Held while a token is renewed, so that of several users of one account only one renews.
+
+        Its holder loads, saves and removes. A storage that could not save raises here, before the provider
+        is asked for what would be lost.
+        """
 
 
 class MemoryStorage:
@@ -58,6 +66,12 @@ class MemoryStorage:
 
     def __repr__(self) -> str:
         return f"MemoryStorage({len(self._kept)} kept)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "This sign-in is kept in the memory of its process and is not pickled. Sign in with remember=True and "
+            "a session finds itself again in other processes on this machine; or hand over headers_for(url)."
+        )
 
     def load(self, account: Account) -> SignIn | None:
         """What was saved last, or None."""

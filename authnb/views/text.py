@@ -24,7 +24,11 @@ def lines(login: Login) -> list[str]:
         text.append("Only go on if you started this sign-in yourself.")
         return text
     if login.status == "signed_in":
-        return [f"Signed in{_as_whom(login)} at {host}."]
+        remembered = " (remembered)" if login.remembered else ""
+        text = [f"Signed in{_as_whom(login)} at {host}{remembered}."]
+        if login.not_stored is not None:
+            text.append(f"This sign-in will not be remembered. {login.not_stored.description}")
+        return text
     return [str(login.error)]
 
 

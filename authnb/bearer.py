@@ -1,0 +1,199 @@
+"""A token on its way to an API: fresh, only where it belongs, renewed once if the API refuses it (RFC 6750)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from authlib.integrations.requests_client import OAuth2Auth
+from requests.exceptions import UnrewindableBodyError
+from requests.utils import rewind_body
+
+from authnb.errors import AuthnbError, LoginRequired
+from authnb.keeper import expires_soon
+from authnb.transport import is_secure
+
+if TYPE_CHECKING:
+    import requests
+
+    from authnb.answers import Token
+    from authnb.keeper import Keeper
+
+UNAUTHORIZED = 401
+_SAME_AGAIN = 60.0  # seconds in which a token that was refused though new is not renewed for that
+_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int | None]
+
+
+def origin(url: str) -> Origin:
+    """Scheme, host and port of a URL (RFC 6454 section 4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+
+
+class Headers(dict[str, str]):
+    """HTTP headers whose repr tells no token, but differs where the token does."""
+
+    def __repr__(self) -> str:
+        # Libraries such as fsspec find cached connections by the repr of their options
+        digest = hashlib.sha256("\n".join(f"{k}: {v}" for k, v in self.items()).encode()).hexdigest()
+        return f"<Headers {', '.join(self)} #{digest[:12]}>"
+
+    __str__ = __repr__
+
+
+class TokenAuth(OAuth2Auth):
+    """Authlib's token auth with care: for its session, and as ``.requests_auth`` for any other."""
+
+    keeper: Keeper | None = None
+    origins: frozenset[Origin] = frozenset()  # where the token may go; all secure ones if empty
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.renewing = threading.Lock()
+        self._again = 0.0  # when a renewal that failed early may be tried again, time.monotonic()
+        self._refused: tuple[Token | None, float] = None, 0.0
+
+    def __repr__(self) -> str:
+        return f"<TokenAuth {self.token!r}>"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token on a request, and answer a 401 to it; `AuthnbError` for an address it is not for."""
+        self.check(str(request.url))
+        if self.token is None:
+            raise signed_out()
+        super().__call__(request)
+        request.register_hook("response", partial(self._answered, self.token))  # type: ignore[no-untyped-call] # requests'
+        return request
+
+    def check(self, url: str) -> None:
+        """Raise `AuthnbError` unless the token may travel to this URL."""
+        if not is_secure(url):
+            raise AuthnbError(
+                "insecure_transport",
+                f"The token was not sent: {_shown(url)} is neither https nor on this machine, or holds a user name. "
+                "Use a plain https address.",
+            )
+        if self.origins and origin(url) not in self.origins:
+            named = " or ".join("{}://{}:{}".format(*known) for known in sorted(self.origins, key=str))
+            raise AuthnbError(
+                "foreign_origin",
+                f"The token was not sent: {_shown(url)} is not the API it is for ({named}). Pass withhold_token=True "
+                "to call it without the token, or name it too in api=.",
+            )
+
+    def fresh(self, url: str) -> Token:
+        """The token for a request to this URL, renewed if need be."""
+        self.check(url)
+        if self.token is None:
+            raise signed_out()
+        self.ensure_active_token()
+        token: Token = self.token
+        return token
+
+    def ensure(self, keeper: Keeper) -> None:
+        """Renew the token if it ends soon.
+
+        While it still lives, one thread does so and the others go on with it, and trouble is nobody's trouble.
+        """
+        token: Any = self.token
+        if token is None:
+            raise signed_out()
+        now = keeper.client.provider.clock.now()
+        if not expires_soon(token, now):
+            return
+        left = token["expires_at"] - now
+        if left <= 0:
+            self.renew(token, keeper)
+        elif time.monotonic() >= self._again and self.renewing.acquire(blocking=False):
+            try:
+                if self.token is token:
+                    self.token = keeper.renew(token)
+            except AuthnbError:
+                self._again = time.monotonic() + min(10.0, left / 8)
+            finally:
+                self.renewing.release()
+
+    def renew(self, stale: Token, keeper: Keeper) -> None:
+        """Put another token in place of this one, unless that was done while we waited for our turn."""
+        with self.renewing:
+            if self.token is not stale:
+                return
+            try:
+                self.token = keeper.renew(stale)
+            except AuthnbError as error:
+                failure = error
+            else:
+                return
+        # Without its traceback: the frames below hold refresh tokens, and verbose ones print them
+        failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    def give_up(self) -> Token | None:
+        """The token, which is used no more."""
+        with self.renewing:
+            token: Token | None = self.token
+            self.token = None
+            return token
+
+    def renewed_after_refusal(self, refused: Token) -> Token | None:
+        """The token for one more try after an API's 401; None if that would be no use."""
+        hopeless, until = self._refused
+        if self.keeper is None or (refused is hopeless and time.monotonic() < until):
+            return None
+        if self.token is refused:
+            if "refresh_token" not in refused:
+                return None
+            self.renew(refused, self.keeper)
+        token: Token | None = self.token
+        return token
+
+    def refused_again(self, token: Token) -> None:
+        """Remember that a new token was refused too: it is not the token then."""
+        self._refused = token, time.monotonic() + _SAME_AGAIN
+
+    def _answered(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
+        request = response.request
+        carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
+        # After a redirect elsewhere it does not carry the token, and will not be given one
+        if response.status_code != UNAUTHORIZED or not carried or not _repeatable(request):
+            return response
+        token = self.renewed_after_refusal(sent)
+        if token is None:
+            return response
+        response.close()
+        again = request.copy()
+        again.headers["Authorization"] = f"Bearer {token['access_token']}"
+        second: requests.Response = response.connection.send(again, **kwargs)
+        second.request = again
+        second.history.append(response)
+        if second.status_code == UNAUTHORIZED:
+            self.refused_again(token)
+        return second
+
+
+def signed_out() -> LoginRequired:
+    """The error for a session whose tokens were given up."""
+    return LoginRequired("login_required", "This session is signed out. Run the cell that signs in.")
+
+
+def _repeatable(request: requests.PreparedRequest) -> bool:
+    """Whether the body can be sent once more; a file is wound back for that."""
+    body: Any = request.body  # the stubs know no files
+    if body is None or isinstance(body, str | bytes):
+        return True
+    try:
+        rewind_body(request)
+    except UnrewindableBodyError:
+        return False
+    return True
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,58 @@
+"""The session's token for httpx, which gives itself to a sync and an async client alike."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from authnb.bearer import UNAUTHORIZED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from authnb.answers import Token
+    from authnb.bearer import TokenAuth
+
+
+class HttpxAuth(httpx.Auth):
+    """An `httpx.Auth` with the token of a session: ``httpx.AsyncClient(auth=session.httpx_auth)``."""
+
+    def __init__(self, bearer: TokenAuth) -> None:
+        self._bearer = bearer
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """The request with the token, and once more with a new one if it is refused."""
+        token = self._bearer.fresh(str(request.url))
+        response = yield _with(request, token)
+        if _worth_another_try(request, response):
+            again = self._bearer.renewed_after_refusal(token)
+            if again is not None:
+                response = yield _with(request, again)
+                self._judge(response, again)
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same; a renewal runs on a thread, and the event loop goes on."""
+        token = await asyncio.to_thread(self._bearer.fresh, str(request.url))
+        response = yield _with(request, token)
+        if _worth_another_try(request, response):
+            again = await asyncio.to_thread(self._bearer.renewed_after_refusal, token)
+            if again is not None:
+                response = yield _with(request, again)
+                self._judge(response, again)
+
+    def _judge(self, response: httpx.Response, token: Token) -> None:
+        if response.status_code == UNAUTHORIZED:
+            self._bearer.refused_again(token)
+
+
+def _with(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token['access_token']}"
+    return request
+
+
+def _worth_another_try(request: httpx.Request, response: httpx.Response) -> bool:
+    # After a redirect elsewhere httpx has taken the token off
+    carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
+    return response.status_code == UNAUTHORIZED and carried and isinstance(request.stream, httpx.ByteStream)
