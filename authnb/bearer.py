@@ -14,6 +14,7 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
 from authnb.errors import AuthnbError, LoginRequired
+from authnb.exchange import observe
 from authnb.keeper import expires_soon
 from authnb.transport import is_secure
 
@@ -163,7 +164,11 @@ class TokenAuth(OAuth2Auth):
         # After a redirect elsewhere it does not carry the token, and will not be given one
         if response.status_code != UNAUTHORIZED or not carried or not _repeatable(request):
             return response
-        token = self.renewed_after_refusal(sent)
+        try:
+            token = self.renewed_after_refusal(sent)
+        except AuthnbError:
+            response.close()
+            raise
         if token is None:
             return response
         response.close()
@@ -172,6 +177,8 @@ class TokenAuth(OAuth2Auth):
         second: requests.Response = response.connection.send(again, **kwargs)
         second.request = again
         second.history.append(response)
+        if observe in request.hooks["response"]:
+            observe(second, **kwargs)
         if second.status_code == UNAUTHORIZED:
             self.refused_again(token)
         return second

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from authnb.errors import AuthnbError, LoginFailed, LoginRequired, StorageError
 from authnb.flows import drive
@@ -95,6 +95,11 @@ class Login:
     def host(self) -> str:
         """The provider's host name: what a person is told."""
         return self.client.provider.host if self.client else self.account.issuer.partition("://")[2]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A sign-in under way is not pickled. Pickle login.session, signed in with remember=True."
+        )
 
     @property
     def session(self) -> Session:

@@ -116,6 +116,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
+        self.rfile.close()
+        self.wfile.close()
         self.connection.close()
 
     def finish(self) -> None:

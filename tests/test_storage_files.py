@@ -1,0 +1,443 @@
+"""Sign-ins on disk: encrypted, private, whole at every moment, and never lost for another's fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from signed_in import age, keeper, sign_in, stored
+
+import authnb
+from authnb.answers import Token
+from authnb.errors import LoginRequired, StorageError
+from authnb.files import FileStorage, home
+from authnb.provider import Provider
+from authnb.storage import Account, MemoryStorage, SignIn
+
+if TYPE_CHECKING:
+    from authnb.demo import DemoProvider
+    from authnb.storage import TokenStorage
+
+ACCOUNT = Account(profile="default", issuer="https://id.example.org", client_id="notebook")
+SECRET = "access-token-secret"
+
+
+def some_sign_in(number: int = 0) -> SignIn:
+    token = Token({"access_token": f"{SECRET}-{number}", "refresh_token": "r" * 40, "expires_at": 5})
+    provider = Provider("https://id.example.org", token_endpoint="https://id.example.org/t")
+    return SignIn(token=token, provider=provider, scope="openid")
+
+
+def the_file(directory: Path) -> Path:
+    (path,) = directory.glob("*.signin")
+    return path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "authnb")
+
+
+@pytest.fixture(params=["memory", "files"])
+def any_storage(request: pytest.FixtureRequest, files: FileStorage) -> TokenStorage:
+    return files if request.param == "files" else MemoryStorage()
+
+
+def test_what_is_saved_is_loaded(any_storage: TokenStorage) -> None:
+    assert any_storage.load(ACCOUNT) is None
+    for number in range(2):
+        any_storage.save(ACCOUNT, some_sign_in(number))
+        assert any_storage.load(ACCOUNT) == some_sign_in(number)
+    assert any_storage.load(replace(ACCOUNT, profile="other")) is None
+    any_storage.remove(ACCOUNT)
+    any_storage.remove(ACCOUNT)
+    assert any_storage.load(ACCOUNT) is None
+
+
+def test_one_holds_the_lock(any_storage: TokenStorage) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work() -> None:
+        for _ in range(20):
+            with any_storage.lock(ACCOUNT):
+                inside.append(1)
+                most.append(len(inside))
+                any_storage.save(ACCOUNT, some_sign_in())
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert len(most) == 80
+
+
+def test_nothing_can_be_read_from_the_file(files: FileStorage, tmp_path: Path) -> None:
+    files.save(ACCOUNT, some_sign_in())
+    for path in (tmp_path / "authnb").iterdir():
+        assert SECRET.encode() not in path.read_bytes()
+    assert SECRET not in repr(files) + repr(files.load(ACCOUNT))
+
+
+def test_only_the_owner_may_open_anything(tmp_path: Path) -> None:
+    """Also under a careless umask, and from the moment a file is there: each is opened with its mode."""
+    script = f"""
+import os, stat, sys
+os.umask(0)
+seen = {{}}
+def look(event, arguments):
+    if event == "open" and str(arguments[0]).startswith({str(tmp_path / "authnb")!r}):
+        seen[str(arguments[0])] = None
+        for path in list(seen):
+            if os.path.exists(path) and not os.path.isdir(path):
+                assert stat.S_IMODE(os.stat(path).st_mode) == 0o600, path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_storage_files import *
+sys.addaudithook(look)
+files = FileStorage({str(tmp_path / "authnb")!r})
+for number in range(3):
+    files.save(ACCOUNT, some_sign_in(number))
+assert seen
+for path in seen:
+    assert not os.path.exists(path) or os.path.isdir(path) or stat.S_IMODE(os.stat(path).st_mode) == 0o600, path
+assert stat.S_IMODE(os.stat({str(tmp_path / "authnb")!r}).st_mode) == 0o700
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", "corrupt"),
+        (b"{}", "corrupt"),
+        (b"authnb sign-in 1\n", "corrupt"),
+        (b"authnb sign-in 1\ngAAAA", "corrupt"),
+        (b"authnb sign-in 2\nwho knows", "later_version"),
+        (b"\0" * 5000, "corrupt"),
+    ],
+)
+def test_a_file_that_cannot_be_used(files: FileStorage, tmp_path: Path, content: bytes, error: str) -> None:
+    files.save(ACCOUNT, some_sign_in())
+    the_file(tmp_path / "authnb").write_bytes(content)
+    with pytest.raises(StorageError) as caught:
+        files.load(ACCOUNT)
+    assert caught.value.error == error
+
+
+def test_content_that_is_not_ours(files: FileStorage, tmp_path: Path) -> None:
+    """Encrypted with the right key, and still no sign-in; or somebody else's under this name."""
+    files.save(ACCOUNT, some_sign_in())
+    cipher = files._cipher  # noqa: SLF001 - to write what authnb never writes
+    assert cipher is not None
+    path = the_file(tmp_path / "authnb")
+    whole = json.loads(cipher.decrypt(path.read_bytes().partition(b"\n")[2]))
+    others = [
+        {},
+        [],
+        {**whole, "token": 5},
+        {**whole, "provider": {}},
+        {**whole, "provider": {"issuer": "http://evil.example"}},
+        {**whole, "account": {**whole["account"], "profile": "other"}},
+    ]
+    for other in others:
+        path.write_bytes(b"authnb sign-in 1\n" + cipher.encrypt(json.dumps(other).encode()))
+        with pytest.raises(StorageError) as caught:
+            files.load(ACCOUNT)
+        assert caught.value.error == "corrupt"
+
+
+@pytest.mark.parametrize("name", ["*.signin", "key"])
+def test_a_file_that_others_can_read_is_not_used(files: FileStorage, tmp_path: Path, name: str) -> None:
+    files.save(ACCOUNT, some_sign_in())
+    (path,) = (tmp_path / "authnb").glob(name)
+    path.chmod(0o644)
+    with pytest.raises(StorageError, match="chmod 600") as caught:
+        FileStorage(tmp_path / "authnb").load(ACCOUNT)
+    assert caught.value.error == "not_private"
+
+
+def test_a_link_is_not_followed(files: FileStorage, tmp_path: Path) -> None:
+    files.save(ACCOUNT, some_sign_in())
+    path = the_file(tmp_path / "authnb")
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError):
+        files.load(ACCOUNT)
+
+
+def test_a_lost_key_is_a_fresh_sign_in(files: FileStorage, tmp_path: Path) -> None:
+    files.save(ACCOUNT, some_sign_in())
+    (tmp_path / "authnb" / "key").unlink()
+    other = FileStorage(tmp_path / "authnb")
+    with pytest.raises(StorageError) as caught:
+        other.load(ACCOUNT)
+    assert caught.value.error == "corrupt"
+    other.save(ACCOUNT, some_sign_in(7))
+    assert files.load(ACCOUNT) == other.load(ACCOUNT) == some_sign_in(7)
+
+
+def test_authnb_home_moves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHNB_HOME", str(tmp_path / "here"))
+    assert home() == tmp_path / "here"
+    FileStorage().save(ACCOUNT, some_sign_in())
+    assert the_file(tmp_path / "here").exists()
+    monkeypatch.delenv("AUTHNB_HOME")
+    assert "authnb" in str(home())
+
+
+# A disk that takes nothing. The limit on the size of files stands for a full one: the same call fails.
+
+
+def in_a_process(script: str, directory: Path, **options: object) -> str:
+    """What a script prints that finds `files`, `session` and the names of this module."""
+    start = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"from test_storage_files import *\nimport resource, signal\nfiles = FileStorage({str(directory)!r})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start + script], capture_output=True, timeout=60, check=False, **options
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+
+
+def test_a_full_disk_keeps_what_was_there(files: FileStorage, tmp_path: Path) -> None:
+    files.save(ACCOUNT, some_sign_in(1))
+    script = """
+try:
+    files.save(ACCOUNT, some_sign_in(2))
+except StorageError as error:
+    print(error.error, files.load(ACCOUNT) == some_sign_in(1))
+"""
+    assert in_a_process(FULL + script, tmp_path / "authnb") == "not_stored True\n"
+    assert files.load(ACCOUNT) == some_sign_in(1)
+
+
+def test_on_a_full_disk_the_provider_is_not_asked(demo: DemoProvider, tmp_path: Path) -> None:
+    """A token that could not be saved is not asked for: the one that is stored would be used up for nothing."""
+    session = sign_in(demo, storage=FileStorage(tmp_path / "authnb"))
+    age(session)
+    before = stored(session)
+    script = (
+        FULL
+        + """
+session = pickle.load(sys.stdin.buffer)
+try:
+    session.get("/stations")
+except StorageError as error:
+    print(error.error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(session.get("/stations").status_code)
+"""
+    )
+    said = in_a_process(script, tmp_path / "authnb", input=pickle.dumps(session))
+    assert said == "not_stored\n200\n"
+    assert stored(session) != before
+
+
+def test_a_read_only_disk(demo: DemoProvider) -> None:
+    """What is stored is used while it lives; then there is a clear error, and nothing is lost."""
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place) / "authnb"
+        session = sign_in(demo, storage=FileStorage(directory))
+        age(session)
+        script = """
+session = pickle.load(sys.stdin.buffer)
+print(session.get("/stations").status_code)  # renewed, and all is loaded
+nobody = 65534
+for path in (files._directory.parent, files._directory, *files._directory.iterdir()):
+    path.chmod(0o500 if path.is_dir() else 0o400)
+    if os.getuid() == 0:  # to whom no disk is read-only
+        os.chown(path, nobody, nobody)
+if os.getuid() == 0:
+    os.setuid(nobody)
+print(pickle.loads(pickle.dumps(session)).get("/stations").status_code)
+session.token = Token({**session.token, "expires_at": 1})
+try:
+    session.get("/stations")
+except StorageError as error:
+    print(error.error)
+"""
+        said = in_a_process(script, directory, input=pickle.dumps(session))
+        assert said == "200\n200\nnot_stored\n"
+        for path in (directory.parent, directory, *directory.iterdir()):
+            os.chown(path, os.getuid(), os.getgid())
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        assert pickle.loads(pickle.dumps(session)).get("/stations").ok  # noqa: S301 - our own
+
+
+class NoRoom(MemoryStorage):
+    """A place that takes nothing."""
+
+    def save(self, account: Account, sign_in: SignIn) -> None:
+        """Never."""
+        raise StorageError("not_stored", f"No room for {account.profile} {sign_in.scope}.")
+
+
+def test_whoever_signed_in_is_not_sent_back_for_a_full_disk(
+    demo: DemoProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session is there, with one line that says why the next kernel will ask again."""
+    login = begin(demo, remember=False, storage=NoRoom())
+    demo.visit(login.verification().uri, name="ada")
+    session = login.wait(10)
+    assert "will not be remembered. No room for default" in capsys.readouterr().err
+    assert session.user["preferred_username"] == "ada"
+
+
+def test_a_renewed_token_that_cannot_be_saved_is_used(demo: DemoProvider) -> None:
+    """The disk broke after the provider was asked: the old token is used up, so the new one is not thrown away."""
+    session = sign_in(demo, storage=NoRoom(), scope="openid measurements:read")
+    kept = keeper(session)
+    MemoryStorage.save(kept.storage, kept.account, replace(some_sign_in(), token=session.token))
+    session.token = Token({**session.token, "expires_at": 1})
+    with pytest.warns(UserWarning, match="not stored: No room"):
+        assert session.get("/stations").ok
+
+
+def test_a_place_that_cannot_be_used_is_named_before_anybody_is_asked(
+    demo: DemoProvider, tmp_path: Path
+) -> None:
+    (tmp_path / "authnb").write_text("a file where the folder should be")
+    login = begin(demo, storage=FileStorage(tmp_path / "authnb"))
+    with pytest.raises(StorageError, match="AUTHNB_HOME"):
+        login.wait(10)
+
+
+# Remembered
+
+
+def begin(demo: DemoProvider, **more: object) -> authnb.Login:
+    options = {"client_id": demo.client_id, "mode": "loopback", "view": "text", "remember": True, **more}
+    return authnb.login(demo.issuer, **options)
+
+
+def test_a_restart_signs_in_silently(
+    demo: DemoProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One plain line says as whom; nobody is asked, and so is nothing: not the provider either."""
+    monkeypatch.setenv("AUTHNB_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    first = begin(demo)
+    demo.visit(first.verification().uri, name="ada")
+    first.wait(10)
+    capsys.readouterr()
+    monkeypatch.setenv("AUTHNB_INTERACTIVE", "0")
+    again = begin(demo).wait(10)
+    assert again.user["preferred_username"] == "ada"
+    assert capsys.readouterr().err == "Signed in as Ada at 127.0.0.1 (remembered).\n"
+    with pytest.raises(LoginRequired):
+        begin(demo, profile="other").wait(10)
+    the_file(tmp_path).write_bytes(b"damaged")
+    with pytest.raises(LoginRequired):
+        begin(demo).wait(10)
+    the_file(tmp_path).write_bytes(b"authnb sign-in 9\n")
+    with pytest.raises(StorageError, match="later authnb"):
+        begin(demo).wait(10)
+
+
+# Keyrings, as the keyring library finds them
+
+
+KEYRING = """
+import json, pathlib, threading
+from keyring.backend import KeyringBackend
+
+class {name}(KeyringBackend):
+    priority = 5
+    path = pathlib.Path({path!r})
+    def get_password(self, service, name):
+        {how}
+        return json.loads(self.path.read_text())[service + name] if self.path.exists() else None
+    def set_password(self, service, name, password):
+        {how}
+        self.path.write_text(json.dumps({{service + name: password}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "in_keyring"),
+    [("pass", True), ("raise RuntimeError('locked')", False), ("threading.Event().wait()", False)],
+)
+def test_the_key_is_in_the_keyring_where_one_works(tmp_path: Path, how: str, in_keyring: bool) -> None:  # noqa: FBT001
+    """Probed: one that fails, or that never answers, is as none."""
+    code = KEYRING.format(name="Ring", path=str(tmp_path / "ring.json"), how=how)
+    (tmp_path / "ring_for_tests.py").write_text(code)
+    environment = {
+        **os.environ,
+        "PYTHON_KEYRING_BACKEND": "ring_for_tests.Ring",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    }
+    script = "files.save(ACCOUNT, some_sign_in()); print(FileStorage(files._directory).load(ACCOUNT) == some_sign_in())"
+    assert in_a_process(script, tmp_path / "authnb", env=environment) == "True\n"
+    assert ((tmp_path / "authnb" / "key").read_bytes() == b"keyring") is in_keyring
+    assert (tmp_path / "ring.json").exists() is in_keyring
+    if in_keyring:
+        (tmp_path / "ring.json").unlink()
+        script = """
+for storage in (files, FileStorage(files._directory)):
+    try:
+        storage.load(ACCOUNT)
+    except StorageError as error:
+        print(error.error)
+"""
+        assert in_a_process(script, tmp_path / "authnb", env=environment) == "no_key\nno_key\n"
+
+
+def test_many_processes_make_one_key(tmp_path: Path) -> None:
+    script = """
+account = Account(profile=sys.argv[1] if len(sys.argv) > 1 else str(os.getpid()), issuer="https://a", client_id="c")
+files.save(account, some_sign_in())
+print(files.load(account) == some_sign_in())
+"""
+    answers: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(in_a_process(script, tmp_path / "authnb")))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["True\n"] * 4
+    assert [isinstance(found, tuple) for found in FileStorage(tmp_path / "authnb").accounts()] == [True] * 4
+
+
+# Pickled
+
+
+def test_a_session_is_pickled_as_a_name(demo: DemoProvider, tmp_path: Path) -> None:
+    session = sign_in(demo, storage=FileStorage(tmp_path))
+    whole = pickle.dumps(session)
+    for name in ("access_token", "refresh_token", "id_token"):
+        assert session.token[name].encode() not in whole
+    assert pickle.loads(whole).get("/stations").ok  # noqa: S301 - our own
+    keeper(session).storage.remove(keeper(session).account)
+    with pytest.raises(LoginRequired, match="remember=True"):
+        pickle.loads(whole)  # noqa: S301 - our own
+
+
+def test_what_is_in_memory_is_not_pickled(demo: DemoProvider) -> None:
+    with pytest.raises(TypeError, match="remember=True"):
+        pickle.dumps(sign_in(demo))
+    with pytest.raises(TypeError, match="headers_for"):
+        pickle.dumps(authnb.Session("client", token={"access_token": "secret"}))
+    login = begin(demo, remember=False, profile="pickled", view=None)
+    with pytest.raises(TypeError, match=r"login\.session"):
+        pickle.dumps(login)
+    login.cancel()
