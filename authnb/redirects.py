@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import threading
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from authnb.answers import AuthorizationResponse
 from authnb.errors import LoginFailed
@@ -73,6 +75,32 @@ class LoopbackListener:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def hand_over(address: str, redirect_uri: str) -> None:
+    """Give the listener the address a browser ended on that could not reach it.
+
+    Raises `LoginFailed` if it is not the answer to the sign-in that waits there.
+    """
+    place, _, query = address.strip().partition("?")
+    if place != redirect_uri or not query:
+        raise LoginFailed(
+            "invalid_request",
+            f"This is not the address your browser ended on: that one begins with {redirect_uri}?",
+        )
+    connection = HTTPConnection("127.0.0.1", urlsplit(redirect_uri).port or 80, timeout=_REQUEST_TIMEOUT)
+    try:
+        connection.request("GET", f"{PATH}?{query}")
+        status = connection.getresponse().status
+    except (OSError, HTTPException, ValueError):
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        raise LoginFailed(
+            "invalid_request",
+            "This address belongs to another sign-in, or was used before. Open the sign-in page again.",
+        )
 
 
 class _Server(ThreadingHTTPServer):

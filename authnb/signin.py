@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 from authnb.errors import AuthnbError, LoginFailed, LoginRequired, StorageError
 from authnb.flows import drive
+from authnb.redirects import hand_over
 from authnb.session import Session
 from authnb.storage import SignIn
 
@@ -168,6 +170,18 @@ class Login:
             self._worker = self._start_worker(self._attempt)
         before.wake.set()
         self._tell()
+
+    def submit_redirect(self, address: str) -> None:
+        """Take the address a browser ended on, where it could not reach this machine: all of it, from the bar.
+
+        Raises `LoginFailed` if it is not the answer to this sign-in.
+        """
+        asked = parse_qs(urlsplit(self.verification().uri).query)
+        if "redirect_uri" not in asked:
+            raise LoginFailed(
+                "invalid_request", "This sign-in takes no address: it waits for a code to be entered."
+            )
+        hand_over(address, asked["redirect_uri"][0])
 
     def watch(self, watcher: Callable[[Login], None]) -> None:
         """Call ``watcher`` with this login now, and at each change of status from the thread that makes it."""

@@ -283,3 +283,34 @@ def test_browser_is_opened_where_one_is_named(
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m authnb.demo.person %s")
     login = begin(demo, storage, mode="auto", view="auto")
     assert login.wait(60).user["preferred_username"] == "ada"
+
+
+@pytest.mark.parametrize("modes", [("loopback", "device"), ("device", "loopback")])
+def test_another_mode_while_somebody_waits(
+    demo: DemoProvider, storage: MemoryStorage, modes: tuple[str, str]
+) -> None:
+    """Who waits goes on waiting, whichever way the person takes in the end."""
+    login = begin(demo, storage, mode=modes[0])
+    login.verification()
+    assert login.modes == modes
+    login.start_over(modes[1])
+    approve(demo, login)
+    assert login.wait(10).user["preferred_username"] == "ada"
+    assert login.mode == modes[1]
+    ended(login)
+
+
+def test_start_over_after_the_end(demo: DemoProvider, storage: MemoryStorage) -> None:
+    """Even on a port that the try before still holds."""
+    with Server() as free:
+        port = int(free.url.rpartition(":")[2])
+    login = begin(demo, storage, redirect_port=port)
+    login.verification()
+    login.cancel()
+    with pytest.raises(LoginFailed):
+        login.wait(10)
+    for _ in range(3):
+        login.start_over()
+    approve(demo, login)
+    assert login.wait(10).user["preferred_username"] == "ada"
+    ended(login)

@@ -24,6 +24,8 @@ from authnb.errors import AuthnbError
 from authnb.views.text import lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from authnb.signin import Login
 
 _STATIC = Path(__file__).parent / "static"
@@ -70,7 +72,7 @@ class PanelView:
         self._said = ""
         self._awaited = False
         self._missed = False  # the cell that waited has stopped without a session
-        self._notes = ""  # what was not possible when signing out
+        self._notes = ""  # what a click came to, if anything is to be said
         self._lock = threading.RLock()
         self._beat: threading.Thread | None = None
 
@@ -111,7 +113,7 @@ class PanelView:
 
     def _tell(self, login: Login) -> None:
         if self._panel is not None:
-            self._panel.send(live(login))
+            self._panel.send({**live(login), "note": self._notes})
 
     def _keep_telling(self, login: Login) -> None:
         pause = threading.Event()
@@ -133,16 +135,21 @@ class PanelView:
             self._notes = ""
             login.start_over(message["mode"] if message.get("mode") in login.modes else None)
         elif deed == "sign_out":
-            threading.Thread(
-                target=self._sign_out, args=(login,), name="authnb-sign-out", daemon=True
-            ).start()
+            self._apart(login, lambda: login.session.logout().problems)
+        elif deed == "redirect":
+            self._apart(login, lambda: login.submit_redirect(str(message.pop("address"))))
 
-    def _sign_out(self, login: Login) -> None:
-        try:
-            self._notes = " ".join(login.session.logout().problems)
-        except AuthnbError as error:
-            self._notes = error.description
-        self.update(login)
+    def _apart(self, login: Login, deed: Callable[[], Iterable[str] | None]) -> None:
+        """Do it on a thread of its own; what is left to say, or why it failed, is shown."""
+
+        def work() -> None:
+            try:
+                self._notes = " ".join(deed() or ())
+            except AuthnbError as error:
+                self._notes = error.description
+            self.update(login)
+
+        threading.Thread(target=work, name="authnb-panel-deed", daemon=True).start()
 
 
 def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import nbformat
 import requests
+from axe_playwright_python.sync_playwright import Axe
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 if TYPE_CHECKING:
@@ -151,6 +152,9 @@ class Desk:
         notebook = Notebook(self, name, kernel or self.server.kernel)
         try:
             yield notebook
+        except BaseException:
+            self.server.ask("POST", f"kernels/{notebook.kernel}/interrupt")
+            raise
         finally:
             notebook.close()
 
@@ -178,8 +182,9 @@ class Notebook:
         self.page.evaluate(
             """async ([path, id]) => {
                 const kernel = id ? {id} : {};
-                await window.jupyterapp.commands.execute('docmanager:open', {path, kernel});
-                const widget = window.jupyterapp.shell.currentWidget;
+                const widget = await window.jupyterapp.commands.execute('docmanager:open', {path, kernel});
+                window.jupyterapp.shell.activateById(widget.id);
+                window.notebook = widget;
                 await widget.context.ready;
                 await widget.sessionContext.ready;
             }""",
@@ -203,9 +208,7 @@ class Notebook:
 
     def restart(self) -> None:
         """Restart the kernel."""
-        self.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-        )
+        self.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")
 
     def save(self) -> str:
         """Save it; the file's text."""
@@ -216,7 +219,7 @@ class Notebook:
         """The text of a cell's outputs, as the notebook keeps them."""
         return str(
             self.page.evaluate(
-                """n => { const cell = window.jupyterapp.shell.currentWidget.content.widgets[n];
+                """n => { const cell = window.notebook.content.widgets[n];
                           return JSON.stringify(cell.model.toJSON().outputs); }""",
                 cell,
             )
@@ -230,9 +233,15 @@ class Notebook:
     def close(self) -> None:
         """Close the tab; the kernel goes on."""
         self.page.evaluate(
-            """() => { const widget = window.jupyterapp.shell.currentWidget;
+            """() => { const widget = window.notebook;
                        widget.context.model.dirty = false; widget.dispose(); }"""
         )
+
+
+def violations(page: Page, selector: str) -> list[str]:
+    """What axe-core finds there."""
+    found = Axe().run(page, context=selector).response["violations"]
+    return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
 
 
 def login(demo: DemoProvider, *, then: str = "", **options: Any) -> str:

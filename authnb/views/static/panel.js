@@ -225,7 +225,8 @@ export default () => {
         act:
           (message, text) =>
           ({ currentTarget: self }) => {
-            self.disabled = true;
+            if (self.ariaDisabled) return;
+            self.ariaDisabled = "true"; // not `disabled`, which drops the focus
             self.textContent = text;
             ui.say(text);
             unanswered ||= performance.now();
@@ -261,7 +262,6 @@ export default () => {
         if (now === shown) return tick();
         const hadFocus = root.contains(root.getRootNode().activeElement);
         shown = now;
-        root.dataset.phase = phase;
         root.setAttribute("aria-label", card.title);
         const person = phase === "signed_in" && live.name;
         title.textContent = dead ? "This panel is not live" : person || card.title;
@@ -270,7 +270,10 @@ export default () => {
           person && live.picture ? h("img", { src: live.picture, alt: "", referrerpolicy: "no-referrer" }) : (person || card.host).match(/^[^\d\W]/)?.[0].toUpperCase() ?? "ID",
         );
         ticks.clear();
+        const opened = body.querySelector("details")?.open && root.dataset.phase === phase;
         body.replaceChildren(...bodies[phase](ui).filter(Boolean));
+        if (opened) body.querySelector("details").open = true;
+        root.dataset.phase = phase;
         tick();
         ui.say(phase === "waiting" && live.code ? `${card.title}. Your code is ${live.code}.` : `${title.textContent}. ${card.text ?? ""}`);
         if (hadFocus) (body.querySelector("[data-focus], .authnb-primary") ?? title).focus();
