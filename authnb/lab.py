@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIRST = "00_sign_in.ipynb"
 _RECORD = ".authnb-lab.json"  # which version of each file was copied, by its SHA-256
-_LEFT_OUT = {".ipynb_checkpoints", "__pycache__"}
+_LEFT_OUT = {".ipynb_checkpoints", "__pycache__", ".progress.json"}
 
 
 def run(folder: Path, arguments: Sequence[str]) -> int:

@@ -1,0 +1,311 @@
+"""Checks for the exercises: correct, incorrect and why, or not attempted. A check never raises.
+
+``checks.progress("02")`` shows a bar. What you passed is kept beside this file; with a class, in the folder that
+the environment variable ``AUTHNB_CLASS`` names, one file a learner, with the names of the exercises and nothing else.
+``python checks.py FOLDER`` shows a teacher how far a class has got.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Callable
+
+EXERCISES: dict[str, list[str]] = {}  # notebook -> names of its exercises
+_COLOURS = {"correct": "#1a7f37", "incorrect": "#b35900", "not attempted": "#6e7781"}
+_MARKS = {"correct": "✓", "incorrect": "✗", "not attempted": "·"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check says."""
+
+    exercise: str
+    status: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{_MARKS[self.status]} {self.status}: {self.text}"
+
+    def _repr_html_(self) -> str:
+        colour = _COLOURS[self.status]
+        return (
+            f'<p style="border-left: 4px solid {colour}; padding-left: .6em">'
+            f"<b>{_MARKS[self.status]} {self.status}</b> {escape(self.text)}</p>"
+        )
+
+
+class Wrong(Exception):
+    """Why an answer is not right yet."""
+
+
+def ensure(holds: object, why: str) -> None:
+    """Go on if it holds, else say why not."""
+    if not holds:
+        raise Wrong(why)
+
+
+def exercise(notebook: str, *, hint: str, praise: str) -> Callable[[Callable[..., None]], Callable[..., Outcome]]:
+    """Make a check of a function that raises `Wrong`, or anything, unless the answer is right."""
+
+    def decorate(check: Callable[..., None]) -> Callable[..., Outcome]:
+        name = f"{notebook}/{check.__name__}"
+        EXERCISES.setdefault(notebook, []).append(name)
+
+        @functools.wraps(check)
+        def checked(answer: Any = ...) -> Outcome:
+            try:
+                if _untouched(answer):
+                    return Outcome(name, "not attempted", hint)
+                check(answer)
+            except Wrong as wrong:
+                return Outcome(name, "incorrect", str(wrong))
+            except (Exception, SystemExit) as error:  # whatever a learner's code does
+                return Outcome(name, "incorrect", _raised(error))
+            _remember(name)
+            return Outcome(name, "correct", praise)
+
+        return checked
+
+    return decorate
+
+
+def _raised(error: BaseException) -> str:
+    try:
+        return f"It raised {type(error).__name__}: {str(error)[:200]}"
+    except Exception:
+        return "It raised an error that cannot be shown."
+
+
+def _empty() -> None: ...
+
+
+def _untouched(answer: Any) -> bool:
+    if answer is ...:
+        return True
+    if isinstance(answer, (list, tuple)):
+        return any(part is ... for part in answer)
+    if isinstance(answer, dict):
+        return any(part is ... for part in answer.values())
+    code = getattr(answer, "__code__", None)
+    return code is not None and code.co_code == _empty.__code__.co_code and set(code.co_consts) <= {None}
+
+
+# What was passed, and where it is kept
+
+
+def _file() -> Path:
+    folder = os.environ.get("AUTHNB_CLASS")
+    if folder is None:
+        return Path(__file__).with_name(".progress.json")
+    name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    return Path(folder) / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.json"
+
+
+def passed(file: Path | None = None) -> set[str]:
+    """The names of the exercises that were passed."""
+    try:
+        names = json.loads((file or _file()).read_text(encoding="utf-8"))["passed"]
+        return {name for names_of in EXERCISES.values() for name in names_of if name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _remember(name: str) -> None:
+    try:
+        _file().write_text(json.dumps({"passed": sorted({*passed(), name})}), encoding="utf-8")
+    except (OSError, KeyError):
+        pass  # a folder that cannot be written to must not spoil the exercise
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far, as a bar for each notebook."""
+
+    done: dict[str, tuple[int, int]]
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{notebook}  {'█' * 4 * got}{'░' * 4 * (of - got)}  {got} of {of}"
+            for notebook, (got, of) in self.done.items()
+        )
+
+
+def progress(notebook: str | None = None) -> Progress:
+    """How many exercises of a notebook, or of all, were passed."""
+    got = passed()
+    wanted = [notebook] if notebook in EXERCISES else sorted(EXERCISES)
+    return Progress({n: (len(got.intersection(EXERCISES[n])), len(EXERCISES[n])) for n in wanted})
+
+
+def of_class(folder: str | Path) -> str:
+    """A table for the teacher: learners, and how many exercises of each notebook they passed."""
+    notebooks = sorted(EXERCISES)
+    lines = [f"{'':20}" + "".join(f"{n:>5}" for n in notebooks)]
+    for file in sorted(Path(folder).glob("*.json")):
+        got = passed(file)
+        counts = [len(got.intersection(EXERCISES[n])) for n in notebooks]
+        lines.append(f"{file.stem[:19]:20}" + "".join(f"{count or '·':>5}" for count in counts))
+    lines.append(f"{'of':20}" + "".join(f"{len(EXERCISES[n]):>5}" for n in notebooks))
+    return "\n".join(lines)
+
+
+# 02_login_page
+
+
+@exercise(
+    "02",
+    hint="Hash the verifier with SHA-256, encode it with base64url, and drop the '=' at the end.",
+    praise="This is what RFC 7636 calls S256. The provider can compare, and cannot compute the verifier back.",
+)
+def pkce_challenge(challenge: Any) -> None:
+    verifier, right = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    got = challenge(verifier)
+    ensure(isinstance(got, str), f"It gives {type(got).__name__}; an address needs text. Try .decode().")
+    ensure(got != verifier, "It gives the verifier itself. That is the method 'plain', and no protection.")
+    ensure(not got.endswith("="), "Nearly: the '=' at the end has to go.")
+    ensure("+" not in got and "/" not in got, "It uses the base64 alphabet with + and /; use urlsafe_b64encode.")
+    ensure(len(got) != 64, "That looks like hexdigest(). Encode the bytes of digest() instead.")
+    ensure(got == right, "For the example of RFC 7636, appendix B, something else comes out.")
+
+
+@exercise(
+    "02",
+    hint="Refuse an answer without state, with an empty one, and with another one.",
+    praise="Nobody can bring you an answer to a question that you did not ask.",
+)
+def state_matches(matches: Any) -> None:
+    ensure(matches("sent", "sent") is True, "It refuses the state that was sent. Give True for that one.")
+    ensure(not matches("sent", "other"), "It accepts the state of somebody else.")
+    ensure(not matches("sent", None), "It accepts an answer that has no state at all.")
+    ensure(not matches("sent", ""), "It accepts an empty state.")
+    ensure(not matches("", ""), "Two empty states are equal, and prove nothing: refuse them.")
+    ensure(not matches(None, None), "Without a sign-in of ours there is nothing to match: refuse None.")
+
+
+@exercise(
+    "02",
+    hint="Put one of: 'state', 'nonce', 'code_challenge', 'scope' behind each sentence.",
+    praise="Four parameters, four different promises.",
+)
+def who_protects_what(answer: Any) -> None:
+    right = {
+        "the answer belongs to this browser": "state",
+        "the ID token belongs to this sign-in": "nonce",
+        "a stolen code is worth nothing": "code_challenge",
+        "the token opens no more than needed": "scope",
+    }
+    for sentence, name in right.items():
+        ensure(answer.get(sentence) == name, f"Think again about: {sentence}.")
+
+
+# 03_callback
+
+
+@exercise(
+    "03",
+    hint="Put the four names into the order in which they must be looked at.",
+    praise="First whether it is ours, then who says it, then what they say.",
+)
+def callback_order(order: Any) -> None:
+    ensure(sorted(order) == ["code", "error", "iss", "state"], "Use each of 'state', 'iss', 'error', 'code' once.")
+    ensure(order[0] == "state", "Whoever is not even part of this sign-in should not be listened to any further.")
+    ensure(order.index("iss") < order.index("error"), "An error, too, should come from the provider that was asked.")
+    ensure(order == ["state", "iss", "error", "code"], "A code is used only when there is no error.")
+
+
+@exercise(
+    "03",
+    hint="SHA-256 of the token, its first 16 bytes, base64url, without '='.",
+    praise="An access token cannot be swapped for another one unnoticed.",
+)
+def half_hash(at_hash: Any) -> None:
+    got = at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")
+    ensure(isinstance(got, str), "Give text: .decode() what base64 gives.")
+    ensure(not got.endswith("="), "The '=' at the end has to go.")
+    ensure(len(got) != 43, "That is the whole hash; take its left half, 16 of 32 bytes.")
+    ensure(got == "77QmUPtjPfzWtF2AnpK9RQ", "For the example of OpenID Connect another value comes out.")
+
+
+@exercise(
+    "03",
+    hint="Give the reason as text, or None if the claims may be believed.",
+    praise="That is the heart of what a library does for you at each sign-in.",
+)
+def why_refuse(why: Any) -> None:
+    good = {"iss": "https://id", "aud": "me", "exp": 1000, "nonce": "n"}
+    ask: Any = lambda **changed: why({**good, **changed}, issuer="https://id", client_id="me", nonce="n", now=900)
+    ensure(ask() is None, "It refuses claims that are all right.")
+    ensure(ask(aud=["me"]) is None, "`aud` may be a list that holds us.")
+    ensure(ask(iss="https://evil"), "It believes another issuer.")
+    ensure(ask(aud="you"), "It believes a token for another client.")
+    ensure(ask(aud=["you"]), "It believes a token for other clients, in a list.")
+    ensure(ask(aud="me-too"), "It believes a token for 'me-too': compare the whole name.")
+    ensure(ask(exp=899), "It believes a token that has ended.")
+    ensure(ask(nonce="old"), "It believes a token of an earlier sign-in.")
+    ensure(ask(nonce=None), "It believes a token without a nonce.")
+
+
+# 08_the_flask_app
+
+
+@exercise(
+    "08",
+    hint="Give a dictionary: what was mended, and the error it was for.",
+    praise="Five lines, five reasons.",
+)
+def what_broke(answer: Any) -> None:
+    right = {
+        "import Flask and url_for": "NameError",
+        "code_challenge_method='S256'": "invalid_request",
+        "token['userinfo'] in place of parse_id_token(token)": "missing 'nonce'",
+        "return ...": "no valid response",
+        "a table of accounts": "nothing was stored",
+    }
+    for line, reason in right.items():
+        ensure(answer.get(line) == reason, f"Think again about: {line}.")
+
+
+@exercise(
+    "08",
+    hint="Give a small dictionary for the session cookie: who it is, and no token.",
+    praise="The cookie is signed, not encrypted: whoever has it can read it, but there is nothing to steal.",
+)
+def what_to_keep(keep: Any) -> None:
+    token = {
+        "access_token": "a" * 43,
+        "refresh_token": "r" * 43,
+        "id_token": "i" * 300,
+        "userinfo": {"sub": "7f3", "name": "Ada", "email": "ada@example.org", "nonce": "n" * 43},
+    }
+    kept = keep(token)
+    ensure(isinstance(kept, dict), f"Give a dictionary, not {type(kept).__name__}.")
+    text = json.dumps(kept)
+    ensure("aaaa" not in text and "rrrr" not in text, "A Flask cookie can be read by whoever has it: leave the tokens out.")
+    ensure("iiii" not in text, "The ID token has done its work; leave it out.")
+    ensure("nnnn" not in text, "The nonce was for one sign-in and is used up.")
+    ensure(kept.get("sub") == "7f3", "Without `sub` you cannot know this person again.")
+
+
+@exercise(
+    "08",
+    hint="Give True for a path of our own, False for everything else.",
+    praise="A link with ?next= can no longer send your people to somebody else's page.",
+)
+def safe_next(is_ours: Any) -> None:
+    for path in ("/", "/data", "/data?page=2"):
+        ensure(is_ours(path) is True, f"{path} is ours, and it refuses it.")
+    bad = ("https://evil.example/", "//evil.example/", "evil", "", None, "/\\evil.example", "javascript:alert(1)")
+    for path in bad:
+        ensure(not is_ours(path), f"It would send people to {path!r}.")
+
+
+if __name__ == "__main__":
+    print(of_class(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AUTHNB_CLASS", ".")))

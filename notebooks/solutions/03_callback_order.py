@@ -1,0 +1,2 @@
+order = ["state", "iss", "error", "code"]
+checks.callback_order(order)
