@@ -70,7 +70,7 @@ def test_a_no_is_a_no(client: Client, demo: DemoProvider, kind: type) -> None:
             demo.visit(verification.uri, name="hedy", allow=False)
 
     with pytest.raises(LoginFailed) as caught:
-        drive(kind(client), show, lambda wait: threading.Event().wait(wait))
+        drive(kind(client, timeout=20), show, lambda wait: threading.Event().wait(wait))
     assert caught.value.error == "access_denied"
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+PATIENCE = 120  # seconds for the tests of one mutant
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -213,7 +214,12 @@ def survives(mutant: Mutant) -> bool:
         source.write_text(text.replace(mutant.old, mutant.new) + more, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
         env = {**os.environ, "PYTHONPATH": folder}
-        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=copy, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+        except subprocess.TimeoutExpired:
+            return False  # waiting for what never comes is noticing too
         if done.returncode not in {0, 1}:
             raise SystemExit(
                 f"{mutant.check}: pytest could not run\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
