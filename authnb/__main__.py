@@ -34,12 +34,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
     demo.add_argument("--database", help="SQLAlchemy URL to keep accounts in (forgotten at the end)")
 
+    commands.add_parser("status", help="say who is signed in where, and until when; no token is shown")
+    logout = commands.add_parser(
+        "logout", help="end remembered sign-ins: revoke, forget, say what was possible"
+    )
+    logout.add_argument("issuer", nargs="?", help="the provider's address (all providers)")
+    logout.add_argument("--profile", help="only this profile (all profiles)")
+
     ours, passed_on = _split(sys.argv[1:] if arguments is None else list(arguments))
     options = parser.parse_args(ours)
     if passed_on and options.command != "lab":
         parser.error("only 'lab' passes on what follows --")
     try:
-        return _lab(options.folder, passed_on) if options.command == "lab" else _demo(options)
+        if options.command == "lab":
+            return _lab(options.folder, passed_on)
+        return _demo(options) if options.command == "demo" else _remembered(options)
     except ModuleNotFoundError as error:
         parser.exit(1, f"{error}. Install it with: pip install 'authnb[lab,demo]'\n")
     except OSError as error:
@@ -57,6 +66,15 @@ def _lab(folder: Path, passed_on: list[str]) -> int:
     from authnb.lab import run  # noqa: PLC0415 - each command loads its own
 
     return run(folder, passed_on)
+
+
+def _remembered(options: argparse.Namespace) -> int:
+    from authnb.remembered import log_out, status  # noqa: PLC0415 - each command loads its own
+
+    said = status() if options.command == "status" else log_out(options.issuer, options.profile)
+    for line in said:
+        print(line)
+    return 0
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ class FileStorage:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         self._directory = home() if directory is None else Path(directory).absolute()
-        self._locks: dict[Account, FileLock] = {}
+        self._locks: dict[tuple[int, Account], FileLock] = {}
         self._cipher: Fernet | None = None
 
     def __repr__(self) -> str:
@@ -111,7 +111,9 @@ class FileStorage:
         return self._directory / f"{host}-{hashlib.sha256(name.encode()).hexdigest()[:16]}{_SUFFIX}"
 
     def _held(self, account: Account) -> Any:
-        return private.held(self._locks.setdefault(account, private.lock_of(self._path(account))))
+        # By process: a lock does not survive a fork
+        lock = self._locks.setdefault((os.getpid(), account), private.lock_of(self._path(account)))
+        return private.held(lock)
 
     def _read(self, path: Path) -> tuple[Account, SignIn] | None:
         content = private.read(path)

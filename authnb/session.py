@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from authlib.integrations.requests_client import OAuth2Session
 
@@ -175,7 +175,7 @@ class Session(OAuth2Session):
         )
 
     def _absolute(self, url: str) -> str:
-        if not self._api or url.startswith("//"):
+        if not self._api or url.startswith("//") or urlsplit(url).scheme:
             return url
         base = self._api[0]
         return urljoin(base if base.endswith("/") else base + "/", url.lstrip("/"))

@@ -33,6 +33,7 @@ ORDER = [
     "bearer",
     "httpx_auth",
     "session",
+    "remembered",
     "place",
     "record_explain",
     "record_redact",

@@ -1,0 +1,185 @@
+"""Processes that are killed (SIGKILL) while they save or renew, and what their successors find.
+
+``steps``: at each line in turn. ``saves COUNT``, ``renewals COUNT``: at random moments; a pickled session comes on
+standard input. A report in JSON goes to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import authnb
+from authnb.answers import Token
+from authnb.errors import LoginRequired, ProviderError
+from authnb.files import FileStorage
+from authnb.provider import Provider
+from authnb.storage import Account, SignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACCOUNT = Account(profile="default", issuer="https://id.example.org", client_id="notebook")
+AUTHNB = str(Path(authnb.__file__).parent)
+
+
+def sign_in(number: int) -> SignIn:
+    """A sign-in that can be told from others."""
+    token = Token({"access_token": f"a{number}", "number": number})
+    return SignIn(token=token, provider=Provider(ACCOUNT.issuer), scope="openid")
+
+
+def number(files: FileStorage) -> int:
+    """The number of what is stored, 0 for nothing; anything unreadable raises."""
+    kept = files.load(ACCOUNT)
+    return kept.token["number"] if kept else 0
+
+
+def child(deed: Callable[[], None]) -> int:
+    """The process id of one that does this, then ends."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            deed()
+        except BaseException:  # noqa: BLE001 - nothing of this process may go on in the other
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return pid
+
+
+def was_killed(pid: int) -> bool:
+    """Wait for its end."""
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise RuntimeError("the child failed")
+    return os.WIFSIGNALED(status)
+
+
+def kill_at(line: int) -> None:
+    """From now on, count lines of authnb; at this one the process is killed."""
+    left = [line]
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if event == "call" and not frame.f_code.co_filename.startswith(AUTHNB):
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+
+
+def steps(directory: Path) -> dict[str, Any]:
+    """Kill at each line of a first save (it makes the key) and of a later one."""
+    report = {}
+    for kind in ("first", "later"):
+        found = {0: 0, 1: 0, 2: 0}
+        line = 0
+        killed = True
+        while killed:
+            line += 1
+            files = FileStorage(directory / f"{kind}-{line}")
+            if kind == "later":
+                files.save(ACCOUNT, sign_in(1))
+
+            def save(files: FileStorage = files, line: int = line) -> None:
+                kill_at(line)
+                with files.lock(ACCOUNT):
+                    files.save(ACCOUNT, sign_in(2))
+                sys.settrace(None)
+
+            killed = was_killed(child(save))
+            found[number(FileStorage(directory / f"{kind}-{line}"))] += 1
+            files.save(ACCOUNT, sign_in(3))
+            if number(files) != 3:
+                raise RuntimeError("what was saved after a kill is not there")
+        report[kind] = {"steps": line - 1, "found": found}
+    if report["later"]["found"][0]:
+        raise RuntimeError("a sign-in was lost")
+    return report
+
+
+def saves(directory: Path, count: int) -> dict[str, Any]:
+    """Kill at random moments of many saves in a row."""
+    files = FileStorage(directory)
+    files.save(ACCOUNT, sign_in(1))
+    before, written = 1, 0
+    chance = random.Random(4)  # noqa: S311 - reproducible
+    for _ in range(count):
+
+        def save(start: int = before) -> None:
+            for following in range(start + 1, start + 10_000):
+                FileStorage(directory).save(ACCOUNT, sign_in(following))
+
+        pid = child(save)
+        time.sleep(chance.uniform(0.0005, 0.012))
+        os.kill(pid, signal.SIGKILL)
+        was_killed(pid)
+        after = number(FileStorage(directory))
+        if after < before:
+            raise RuntimeError("an older sign-in came back")
+        written += after - before
+        before = after
+    return {"kills": count, "saved": written, "unreadable": 0}
+
+
+def renewals(count: int) -> dict[str, Any]:
+    """Kill at random moments of many renewals in a row; the parent then signs in again only where it must."""
+    session = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
+    keeper = session.token_auth.keeper
+    chance = random.Random(4)  # noqa: S311 - reproducible
+    ask_again = 0
+    for _ in range(count):
+
+        def renew() -> None:
+            while True:
+                session.token = keeper.renew(session.token)
+
+        pid = child(renew)
+        time.sleep(chance.uniform(0.001, 0.03))
+        os.kill(pid, signal.SIGKILL)
+        was_killed(pid)
+        kept = keeper.storage.load(keeper.account)
+        session.token = kept.token
+        try:
+            session.token = keeper.renew(session.token)
+            session.get("/stations").raise_for_status()
+        except LoginRequired:
+            ask_again += 1
+            keeper.storage.save(keeper.account, next_sign_in(kept))
+            session.token = keeper.storage.load(keeper.account).token
+            session.get("/stations").raise_for_status()
+        except ProviderError as error:
+            raise RuntimeError(str(error)) from None
+    return {"kills": count, "unreadable": 0, "sign-ins needed": ask_again}
+
+
+def next_sign_in(kept: SignIn) -> SignIn:
+    """Ask the test, line by line, for one more sign-in."""
+    sys.stderr.write("sign in\n")
+    sys.stderr.flush()
+    token = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
+    return SignIn(token=token, provider=kept.provider, scope=kept.scope)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        if sys.argv[1] == "steps":
+            report = steps(Path(place))
+        elif sys.argv[1] == "saves":
+            report = saves(Path(place), int(sys.argv[2]))
+        else:
+            report = renewals(int(sys.argv[2]))
+    json.dump(report, sys.stdout)
