@@ -91,9 +91,9 @@ def _untouched(answer: Any) -> bool:
     if answer is ...:
         return True
     if isinstance(answer, (list, tuple)):
-        return any(part is ... for part in answer)
+        return any(_untouched(part) for part in answer)
     if isinstance(answer, dict):
-        return any(part is ... for part in answer.values())
+        return any(_untouched(part) for part in answer.values())
     code = getattr(answer, "__code__", None)
     return code is not None and code.co_code == _empty.__code__.co_code and set(code.co_consts) <= {None}
 
@@ -305,6 +305,58 @@ def safe_next(is_ours: Any) -> None:
     bad = ("https://evil.example/", "//evil.example/", "evil", "", None, "/\\evil.example", "javascript:alert(1)")
     for path in bad:
         ensure(not is_ours(path), f"It would send people to {path!r}.")
+
+
+# 04_sign_up
+
+
+@exercise(
+    "04",
+    hint="Give a sentence that says what is wrong with the password, or None if it will do.",
+    praise="Long beats complicated, and nobody was asked for a sign and a capital.",
+)
+def password_problem(problem: Any) -> None:
+    ensure(problem("ada", "four words make one") is None, "It refuses 'four words make one', which is fine.")
+    ensure(problem("ada", "nurkleinebuchstaben") is None, "It asks for more than length: 19 small letters are fine.")
+    ensure(problem("ada", "x" * 200) is not None, "It takes 200 characters; some hashes get slow. Set an upper end.")
+    for password, why in (("short", "fewer than 8"), ("password", "the most common"), ("adaadaada", "of three letters"),
+                          ("grace-hopper", "the same as the name")):
+        name = "grace-hopper" if "name" in why else "ada"
+        said = problem(name, password)
+        ensure(isinstance(said, str) and said, f"It takes {password!r}: {why}.")
+        ensure(password == "password" or password not in said, "Do not repeat the password in the message: messages end up in logs.")
+
+
+@exercise(
+    "04",
+    hint="Give the pair (keep, fits): what to store of a password, and whether a password fits what was stored.",
+    praise="Salted and slow: a stolen table is not a list of passwords.",
+)
+def keep_and_fits(functions: Any) -> None:
+    keep, fits = functions
+    first, second = keep("a long passphrase"), keep("a long passphrase")
+    ensure("passphrase" not in str(first), "The password can be read in what is kept.")
+    ensure(first != second, "Two people with one password get the same entry: it has no salt.")
+    ensure(fits(first, "a long passphrase") is True, "It does not know the right password again.")
+    ensure(fits(second, "a long passphrase") is True, "It does not know the right password again.")
+    ensure(not fits(first, "a long passphrasf"), "It takes a wrong password.")
+    ensure(not fits(first, ""), "It takes an empty password.")
+
+
+@exercise(
+    "04",
+    hint="Put one of: 'validation', 'unique column', 'salted hash', 'CSRF token' behind each danger.",
+    praise="Each of the four is cheap; the lack of one is not.",
+)
+def what_helps(answer: Any) -> None:
+    right = {
+        "the table of accounts is stolen": "salted hash",
+        "two people take one name at the same moment": "unique column",
+        "another site sends the form in your name": "CSRF token",
+        "somebody chooses the password 'password'": "validation",
+    }
+    for danger, help_ in right.items():
+        ensure(answer.get(danger) == help_, f"Think again about: {danger}.")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,12 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         ),
         "whole name",
     ),
+    "04/password_problem": (lambda _, password: None if len(password) >= 8 else "too short", "200"),
+    "04/keep_and_fits": (
+        (lambda password: sha256(password.encode()).hexdigest(), lambda kept, _: bool(kept)),
+        "no salt",
+    ),
+    "04/what_helps": ({"the table of accounts is stolen": "CSRF token"}, "stolen"),
     "08/what_broke": ({"import Flask and url_for": "invalid_request"}, "import"),
     "08/what_to_keep": (lambda token: token, "tokens out"),
     "08/safe_next": (lambda path: bool(path) and path.startswith("/"), "//evil"),
