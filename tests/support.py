@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 
 import pytest
@@ -17,3 +18,8 @@ def require(program: str) -> str:
             pytest.fail(why)
         pytest.skip(why)
     return path
+
+
+def newcomer() -> str:
+    """A name nobody has at the provider: whoever said yes before would not be asked again."""
+    return f"new-{secrets.token_hex(6)}"

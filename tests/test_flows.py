@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from servers import Server
+from support import newcomer
 
 from authnb.client import Client
 from authnb.errors import InvalidToken, LoginFailed, ProviderError
@@ -65,9 +66,9 @@ def test_device_step_by_step(client: Client, demo: DemoProvider) -> None:
 def test_a_no_is_a_no(client: Client, demo: DemoProvider, kind: type) -> None:
     def show(verification: Verification) -> None:
         if verification.user_code:
-            demo.deny(verification.user_code, name="hedy")
+            demo.deny(verification.user_code, name=newcomer())
         else:
-            demo.visit(verification.uri, name="hedy", allow=False)
+            demo.visit(verification.uri, name=newcomer(), allow=False)
 
     with pytest.raises(LoginFailed) as caught:
         drive(kind(client, timeout=20), show, lambda wait: threading.Event().wait(wait))

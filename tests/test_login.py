@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from servers import Server
+from support import newcomer
 
 import authnb
 from authnb.errors import InteractionRequired, LoginFailed, LoginRequired, ProviderError
@@ -39,9 +40,9 @@ def deny(demo: DemoProvider, login: Login) -> None:
     """As somebody who never said yes before, or the provider would not ask."""
     verification = login.verification()
     if verification.user_code is None:
-        demo.visit(verification.uri, name="hedy", allow=False)
+        demo.visit(verification.uri, name=newcomer(), allow=False)
     else:
-        demo.deny(verification.user_code, name="hedy")
+        demo.deny(verification.user_code, name=newcomer())
 
 
 def no_thread_is_left() -> bool:
