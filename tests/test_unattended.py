@@ -75,6 +75,7 @@ def test_a_program_takes_the_address_itself(demo: DemoProvider) -> None:
     assert run(begin, approve).cells[1].outputs[0].data["text/plain"] == "'Ada'"
 
 
+PATIENCE = 30  # seconds
 SCRIPT = """
 import sys, authnb
 session = authnb.login(sys.argv[1], client_id=sys.argv[2], mode=sys.argv[3]).wait()
@@ -95,15 +96,23 @@ class Terminal:
         self._do("new-session", "-d", "-x", "400", "-y", "50", *settings, *command)
         self._do("set-option", "remain-on-exit", "on")
 
-    def read_until(self, pattern: str, patience: float = 30) -> re.Match[str]:
-        """What is on the screen once it shows that; looks often, and gives up at last."""
-        deadline, screen = time.monotonic() + patience, ""
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """What is on the screen once it shows that."""
+        return self._until(pattern, "capture-pane", "-p", "-J")
+
+    def wait_for_the_end(self) -> None:
+        """Return once the program has ended."""
+        self._until("^1$", "display-message", "-p", "#{pane_dead}")
+
+    def _until(self, pattern: str, *command: str) -> re.Match[str]:
+        """Ask tmux until its answer matches; it is asked often, and given up on at last."""
+        deadline, answer = time.monotonic() + PATIENCE, ""
         while time.monotonic() < deadline:
-            screen = self._do("capture-pane", "-p", "-J")
-            if found := re.search(pattern, screen):
+            answer = self._do(*command)
+            if found := re.search(pattern, answer, re.MULTILINE):
                 return found
             threading.Event().wait(0.05)
-        pytest.fail(f"{pattern!r} never came; the screen shows:\n{screen}")
+        pytest.fail(f"{pattern!r} never came; tmux {command[0]} says:\n{answer}")
 
     def type(self, *keys: str) -> None:
         """Press these."""
@@ -158,4 +167,4 @@ def test_ctrl_c_in_a_terminal(demo: DemoProvider, terminal: Terminal, tmp_path: 
     terminal.read_until("open this address")
     terminal.type("C-c")
     terminal.read_until("KeyboardInterrupt")
-    terminal.read_until("Pane is dead", patience=5)
+    terminal.wait_for_the_end()
