@@ -119,9 +119,11 @@ def test_an_interrupted_wait_cancels_the_login(demo: DemoProvider, storage: Memo
     login.verification()
     main = threading.main_thread().ident
     assert main is not None
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         login.wait(10)
+    signal.signal(signal.SIGINT, before)
     assert login.status == "cancelled"
     ended(login)
 
