@@ -359,5 +359,108 @@ def what_helps(answer: Any) -> None:
         ensure(answer.get(danger) == help_, f"Think again about: {danger}.")
 
 
+# 09_break_it
+
+
+@exercise(
+    "09",
+    hint="Put the defence behind each attack: 'state', 'PKCE', 'use once', 'signature', 'aud', 'iss', 'one lock'.",
+    praise="For each attack there is one small thing that stops it.",
+)
+def attack_and_defence(answer: Any) -> None:
+    right = {
+        "a link signs you in as somebody else": "state",
+        "a code is read in a log and traded first": "PKCE",
+        "a code is traded a second time": "use once",
+        "an ID token says alg none": "signature",
+        "an ID token for another client is shown to us": "aud",
+        "an honest provider's code is sent to a bad one": "iss",
+        "two threads use one refresh token": "one lock",
+    }
+    for attack, defence in right.items():
+        ensure(answer.get(attack) == defence, f"Think again about: {attack}.")
+
+
+@exercise(
+    "09",
+    hint="Give the key of our list with the header's kid if the header's alg is RS256; else None.",
+    praise="The header may ask; the client decides, and it never takes a key that came with the token.",
+)
+def pick_the_key(pick: Any) -> None:
+    ours = [{"kid": "a", "kty": "RSA", "n": "1"}, {"kid": "b", "kty": "RSA", "n": "2"}]
+    ensure(pick({"alg": "RS256", "kid": "b"}, ours) == ours[1], "It does not find the key that the header names.")
+    ensure(pick({"alg": "none", "kid": "b"}, ours) is None, "It gives a key for alg 'none'.")
+    ensure(pick({"alg": "HS256", "kid": "b"}, ours) is None, "It gives a public key for HS256: everybody has that key.")
+    evil = {"kid": "e", "kty": "RSA", "n": "3"}
+    ensure(pick({"alg": "RS256", "kid": "e", "jwk": evil}, ours) is None, "It takes a key out of the token itself.")
+    ensure(pick({"alg": "RS256", "kid": "c"}, ours) is None, "It gives some key for a kid that nobody has.")
+
+
+# 05_device_login
+
+
+@exercise(
+    "05",
+    hint="Give the seconds until the next poll after this error, or None if there is no use in another one.",
+    praise="Patient with those who ask for patience, and done when it is over.",
+)
+def next_wait(wait: Any) -> None:
+    ensure(wait(5, "authorization_pending") == 5, "While the person is still busy, keep the interval.")
+    ensure(wait(5, "slow_down") == 10, "After slow_down, five seconds more (RFC 8628, 3.5).")
+    ensure(wait(10, "slow_down") == 15, "After each slow_down five seconds more, not always ten.")
+    ensure(wait(15, "authorization_pending") == 15, "Once slowed down it stays slow.")
+    ensure(wait(5, "access_denied") is None, "The person said no: stop.")
+    ensure(wait(5, "expired_token") is None, "The code has ended: stop.")
+
+
+@exercise(
+    "05",
+    hint="Say who may see it: put 'the person' or 'the client' behind each.",
+    praise="What the person types is short and dies soon; what buys the token never shows.",
+)
+def who_sees_what(answer: Any) -> None:
+    right = {
+        "user_code": "the person",
+        "device_code": "the client",
+        "verification_uri": "the person",
+        "access_token": "the client",
+    }
+    for name, who in right.items():
+        ensure(answer.get(name) == who, f"Think again about {name}.")
+
+
+# 06_tokens
+
+
+@exercise(
+    "06",
+    hint="True if the token can be used at the time `now` (seconds). Renew a minute early.",
+    praise="A token that ends on the way is no use; a minute is enough for the way.",
+)
+def is_fresh(fresh: Any) -> None:
+    ensure(fresh({"expires_at": 5000}, 1000) is True, "It refuses a token that has more than an hour.")
+    ensure(not fresh({"expires_at": 5000}, 5001), "It uses a token that has ended.")
+    ensure(not fresh({"expires_at": 5000}, 5000), "At the second itself it has ended.")
+    ensure(not fresh({"expires_at": 5000}, 4970), "Half a minute before the end it is time to renew.")
+    ensure(fresh({}, 1000) is True, "Without expires_at nobody says that it ends: use it.")
+
+
+@exercise(
+    "06",
+    hint="Give True or False for each sentence.",
+    praise="That is why a refresh token needs more care than an access token.",
+)
+def true_or_false(answer: Any) -> None:
+    right = {
+        "a refresh token is sent to the API": False,
+        "with rotation a refresh token works once": True,
+        "a used refresh token that comes again ends the whole sign-in": True,
+        "an access token can be read by the client": False,
+        "signing out here ends the provider's own session": False,
+    }
+    for sentence, value in right.items():
+        ensure(answer.get(sentence) is value, f"Think again about: {sentence}.")
+
+
 if __name__ == "__main__":
     print(of_class(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AUTHNB_CLASS", ".")))

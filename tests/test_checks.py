@@ -157,9 +157,18 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         "no salt",
     ),
     "04/what_helps": ({"the table of accounts is stolen": "CSRF token"}, "stolen"),
+    "05/next_wait": (lambda interval, error: 10 if error == "slow_down" else interval, "not always"),
+    "05/who_sees_what": ({"user_code": "the client"}, "user_code"),
+    "06/is_fresh": (lambda token, now: token.get("expires_at", now + 1) > now, "Half a minute"),
+    "06/true_or_false": ({"a refresh token is sent to the API": True}, "sent to the API"),
     "08/what_broke": ({"import Flask and url_for": "invalid_request"}, "import"),
     "08/what_to_keep": (lambda token: token, "tokens out"),
     "08/safe_next": (lambda path: bool(path) and path.startswith("/"), "//evil"),
+    "09/attack_and_defence": ({"a link signs you in as somebody else": "PKCE"}, "a link"),
+    "09/pick_the_key": (
+        lambda header, keys: header.get("jwk") or next(key for key in keys if key["kid"] == header["kid"]),
+        "none",
+    ),
 }
 
 
