@@ -10,7 +10,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint notebooks clean
+.PHONY: lab test lint mutants notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -25,6 +25,10 @@ lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# Switch off each check of the client in a copy and see that a test notices.
+mutants: $(INSTALLED)
+	$(PY) tests/security/mutants.py
 
 # Run the notebooks and keep their outputs in the repository.
 notebooks: $(INSTALLED)
