@@ -90,7 +90,7 @@ def _empty() -> None: ...
 def _untouched(answer: Any) -> bool:
     if answer is ...:
         return True
-    if isinstance(answer, (list, tuple)):
+    if isinstance(answer, (list, tuple, set)):
         return any(_untouched(part) for part in answer)
     if isinstance(answer, dict):
         return any(_untouched(part) for part in answer.values())
@@ -460,6 +460,134 @@ def true_or_false(answer: Any) -> None:
     }
     for sentence, value in right.items():
         ensure(answer.get(sentence) is value, f"Think again about: {sentence}.")
+
+
+# 01_provider
+
+
+@exercise(
+    "01",
+    hint="Give the address of the discovery document for an issuer.",
+    praise="An issuer may have a path, and may end in a slash; the document is below it.",
+)
+def well_known(address: Any) -> None:
+    end = "/.well-known/openid-configuration"
+    ensure(address("https://id.example.org") == "https://id.example.org" + end, "For https://id.example.org it is wrong.")
+    ensure(address("https://id.example.org/realms/lab") == "https://id.example.org/realms/lab" + end, "Keep the issuer's path.")
+    ensure(address("https://id.example.org/") == "https://id.example.org" + end, "A final slash must not be doubled.")
+
+
+@exercise(
+    "01",
+    hint="Can it keep a secret from the people who run it? Say 'public' or 'confidential' for each program.",
+    praise="A secret that is shipped to everybody is none.",
+)
+def kinds_of_client(answer: Any) -> None:
+    right = {
+        "a notebook that you share": "public",
+        "an app on a phone": "public",
+        "a Flask application on your server": "confidential",
+        "a script in the page of a web site": "public",
+        "a nightly job on your server": "confidential",
+    }
+    for program, kind in right.items():
+        ensure(answer.get(program) == kind, f"Think again about: {program}.")
+
+
+# 07_call_an_api
+
+
+@exercise(
+    "07",
+    hint="Follow `next` until there is none, and give all rows in one list.",
+    praise="It works for one page and for a thousand.",
+)
+def all_rows(rows: Any) -> None:
+    book = {"/a": ([1, 2], "/b"), "/b": ([], "/c"), "/c": ([3], None), "/one": ([9], None)}
+    asked: list[str] = []
+
+    def get(address: str) -> dict[str, Any]:
+        asked.append(address)
+        ensure(len(asked) < 20, "It goes on asking and never stops.")
+        page, following = book[address]
+        return {"measurements": list(page), "next": following}
+
+    ensure(list(rows(get, "/one")) == [9], "With a single page it gives something else than its rows.")
+    got = list(rows(get, "/a"))
+    ensure(got != [1, 2], "Only the first page: follow `next`.")
+    ensure(got == [1, 2, 3], "Rows are missing, or in another order. A page may be empty and still have a next one.")
+
+
+@exercise(
+    "07",
+    hint="Which station has the highest mean of no2? Give its id as text.",
+    praise="Traffic makes it.",
+)
+def busiest(answer: Any) -> None:
+    ensure(isinstance(answer, str), f"Give the id as text, not {type(answer).__name__}.")
+    ensure(answer == "market", "Group by station, take the mean of no2, and look for the largest (idxmax).")
+
+
+# 10_anywhere
+
+
+@exercise(
+    "10",
+    hint="Put 'loopback', 'device' or 'nobody' behind each place.",
+    praise="Where the browser is decides, and whether there is a person at all.",
+)
+def which_way(answer: Any) -> None:
+    right = {
+        "JupyterLab on your own laptop": "loopback",
+        "a kernel on a JupyterHub": "device",
+        "a terminal over SSH": "device",
+        "papermill in the night": "nobody",
+        "a test in CI": "nobody",
+    }
+    for place, way in right.items():
+        ensure(answer.get(place) == way, f"Think again about: {place}.")
+
+
+@exercise(
+    "10",
+    hint="Give the error code with which a sign-in stops where nobody is there.",
+    praise="At once, and with a sentence that says what to do instead.",
+)
+def when_nobody(answer: Any) -> None:
+    ensure(isinstance(answer, str), "Give the code as text.")
+    ensure(answer == "interaction_required", "Look at the end of what the unattended script printed, in brackets.")
+
+
+# 11_your_provider
+
+
+@exercise(
+    "11",
+    hint="Write what you would register for a notebook, with the names of RFC 7591.",
+    praise="A public client, PKCE in place of a secret, and an address on this computer.",
+)
+def registration(answer: Any) -> None:
+    ensure(isinstance(answer, dict), "Give a dictionary.")
+    uris = answer.get("redirect_uris")
+    ensure(isinstance(uris, list), "redirect_uris is a list of addresses.")
+    ensure("http://127.0.0.1/callback" in uris, "authnb answers at http://127.0.0.1/callback, on any port.")
+    ensure(answer.get("token_endpoint_auth_method") == "none", "A notebook keeps no secret: the method is 'none'.")
+    grants = answer.get("grant_types", [])
+    ensure("authorization_code" in grants, "The code for tokens is a grant: authorization_code.")
+    ensure("refresh_token" in grants, "Without refresh_token people sign in once an hour.")
+    ensure("client_credentials" not in grants, "client_credentials is for programs with a secret and no person.")
+    ensure("client_secret" not in answer, "A client does not choose its secret, and this one has none.")
+
+
+@exercise(
+    "11",
+    hint="Which arguments of authnb.login change with the provider? Give their names as a set.",
+    praise="Three values, and everything else stays as it is.",
+)
+def three_values(answer: Any) -> None:
+    ensure(isinstance(answer, (set, list, tuple)), "Give a set of names.")
+    ensure(len(set(answer)) == 3, "There are three.")
+    ensure(set(answer) == {"issuer", "client_id", "api"}, "Who signs in whom: the provider, the client, and the API behind it.")
 
 
 if __name__ == "__main__":

@@ -136,6 +136,20 @@ def encoded(part: bytes) -> str:
 
 # A mistake that learners make in each exercise, and a word of what they are told
 MISTAKES: dict[str, tuple[Any, str]] = {
+    "01/well_known": (lambda issuer: issuer + "/.well-known/openid-configuration", "slash"),
+    "01/kinds_of_client": ({"a notebook that you share": "confidential"}, "share"),
+    "07/all_rows": (lambda get, address: get(address)["measurements"], "first page"),
+    "07/busiest": ("harbour", "mean"),
+    "10/which_way": ({"JupyterLab on your own laptop": "device"}, "laptop"),
+    "10/when_nobody": ("login_required", "brackets"),
+    "11/registration": (
+        {
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "token_endpoint_auth_method": "client_secret_basic",
+        },
+        "no secret",
+    ),
+    "11/three_values": ({"issuer", "client_id", "scope"}, "API"),
     "02/pkce_challenge": (lambda verifier: encoded(sha256(verifier.encode()).digest()), "'='"),
     "02/state_matches": (lambda sent, received: sent == received, "empty"),
     "02/who_protects_what": ({"the answer belongs to this browser": "nonce"}, "this browser"),

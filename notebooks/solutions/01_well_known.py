@@ -1,0 +1,5 @@
+def address(issuer):
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+checks.well_known(address)

@@ -1,0 +1,2 @@
+station = "market"  # air.groupby("station")["no2"].mean().idxmax()
+checks.busiest(station)

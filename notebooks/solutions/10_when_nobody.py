@@ -1,0 +1,2 @@
+code = "interaction_required"
+checks.when_nobody(code)

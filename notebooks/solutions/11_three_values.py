@@ -1,0 +1,2 @@
+values = {"issuer", "client_id", "api"}
+checks.three_values(values)

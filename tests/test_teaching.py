@@ -1,0 +1,94 @@
+"""The teaching kit as a whole: complete, in measure, and the tutorial explained line by line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+TEACHING = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
+LESSONS = [path for path in PATHS if not path.name.startswith("00")]
+
+
+def cells(path: Path, kind: str) -> list[str]:
+    notebook: Any = nbformat.read(path, as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
+
+
+def table() -> list[list[str]]:
+    """The rows of TEACHING.md's table: a line of the tutorial, a notebook, a piece of a cell."""
+    return [
+        [part.strip().strip("`") for part in row.strip("|").split("|")]
+        for row in TEACHING.splitlines()
+        if re.match(r"\| `.+` \| \d\d \| `.+` \|$", row)
+    ]
+
+
+def printed() -> list[str]:
+    """The tutorial's code, as notebook 08 shows it."""
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    (block,) = [
+        found
+        for text in cells(path, "markdown")
+        for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ]
+    return [line.strip() for line in block.splitlines() if line.strip()]
+
+
+def test_every_line_of_the_tutorial_is_explained_by_a_cell() -> None:
+    assert [row[0] for row in table()] == printed()
+    for line, number, piece in table():
+        (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+        assert any(piece in source for source in cells(path, "code")), line
+
+
+def test_the_printed_code_fails_in_the_known_ways() -> None:
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    notebook: Any = nbformat.read(path, as_version=4)
+    shown = "\n".join(
+        str(cell.outputs).replace("\\\\", "") for cell in notebook.cells if cell.cell_type == "code"
+    )
+    for failure in (
+        "'Flask' is not defined",
+        "'url_for' is not defined",
+        "PKCE is required",
+        "missing 1 required positional argument: 'nonce'",
+        "did not return a valid response",
+        "302 /login",
+    ):
+        assert failure in shown, failure
+
+
+def test_there_are_twelve_and_each_has_its_page_for_teachers() -> None:
+    assert [path.name[:2] for path in PATHS] == [f"{number:02}" for number in range(12)]
+    for path in PATHS:
+        section = re.search(rf"^## {path.name[:2]} .*?(?=^## |\Z)", TEACHING, re.DOTALL | re.MULTILINE)
+        assert section is not None, path.name
+        for part in ("**Goal.**", "**Expect.**", "**Discuss.**"):
+            assert part in section[0], path.name
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_a_lesson_has_its_shape(path: Path) -> None:
+    text, code = cells(path, "markdown"), cells(path, "code")
+    assert text[0].startswith("# ")
+    assert 10 <= len(code) <= 25
+    assert 400 <= sum(len(source.split()) for source in text) <= 900
+    assert sum("**Predict" in source for source in text) >= 2
+    assert "https://" in "".join(text), "an explanation links to its standard"
+    assert text[-1].startswith("## What you can now say")
+    assert 'checks.progress("' in "".join(code)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_no_lesson_needs_the_network(path: Path) -> None:
+    for source in cells(path, "code"):
+        for host in re.findall(r"https?://([\w.-]+)", source):
+            assert (
+                host == "id" or host.startswith("127.0.0.1") or host.endswith((".example", ".example.org"))
+            ), host
