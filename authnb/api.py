@@ -11,7 +11,7 @@ from authnb.errors import InteractionRequired
 from authnb.flows import TIMEOUT, device_flow, loopback_flow
 from authnb.place import Place, here
 from authnb.provider import Provider
-from authnb.registration import creation_parameters
+from authnb.registration import FORM, form_flow, page_flow, sign_up_modes
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
 from authnb.views.browser import open_page
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCOPE = "openid profile email"
 MODES = ("auto", "loopback", "device")
+SIGN_UP_MODES = ("auto", "form", "loopback", "device")
 VIEWS = ("auto", "panel", "text", None)
 
 
@@ -87,8 +88,10 @@ def signup(
 ) -> Login:
     """Let a person create an account, and sign in with it; the arguments are those of `login`.
 
-    The provider's own sign-up page does it (OpenID Connect Prompt Create 1.0): no password touches the
-    notebook. A sign-in that was kept is not used. `ProviderError` if the provider has no such page.
+    ``mode``: ``form``, where the provider describes an endpoint for it and the panel can show the form;
+    ``loopback``, on the provider's own pages, where no password touches the notebook (OpenID Connect Prompt
+    Create 1.0, or ``Provider(…, sign_up_page=…)``); ``auto``, the first of these that works. The panel lets
+    the person choose. A sign-in that was kept is not used. `ProviderError` if the provider offers neither.
     """
     client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
     way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout, create=True)
@@ -128,7 +131,7 @@ class _Way:
     create: bool = False  # an account first
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, MODES)
+        _check_choice("mode", self.mode, SIGN_UP_MODES if self.create else MODES)
         _check_choice("view", self.view, VIEWS)
 
     def check_somebody_there(self, place: Place) -> None:
@@ -141,22 +144,36 @@ class _Way:
             "somebody does watch, set AUTHNB_INTERACTIVE=1.",
         )
 
-    def modes(self, client: Client, place: Place) -> tuple[str, ...]:
-        """The ways to sign in that can work, the best first.
+    def modes(self, client: Client, place: Place, *, forms: bool) -> tuple[str, ...]:
+        """The ways to sign in, or up, that can work, the best first; ``forms``: whether one can be shown.
 
         `auto`: loopback, unless the person's browser is on another machine.
         """
+        if self.create:
+            both = sign_up_modes(client.provider, forms=forms)
+            return tuple(sorted(both, key=lambda mode: mode != self.mode))
         device = self.mode == "device" or client.provider.device_authorization_endpoint is not None
-        both = ("loopback", "device") if device and not self.create else ("loopback",)
+        both = ("loopback", "device") if device else ("loopback",)
         first = self.mode if self.mode != "auto" else "device" if place.remote else "loopback"
         return tuple(sorted(both, key=lambda mode: mode != first))
 
-    def flow(self, client: Client, mode: str, notify: Callable[[], None]) -> Flow:
+    def flow(self, client: Client, mode: str, place: Place, notify: Callable[[], None]) -> Flow:
         """The flow for this mode."""
-        if mode == "device":
-            return device_flow(client, timeout=self.timeout)
-        parameters = creation_parameters(client.provider) if self.create else {}
-        return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **parameters)
+        by_device = mode == "device" or (
+            mode == FORM and place.remote and client.provider.device_authorization_endpoint is not None
+        )
+
+        def sign_in(name: str | None = None) -> Flow:
+            if by_device:
+                return device_flow(client, timeout=self.timeout)
+            hint = {"login_hint": name} if name else {}
+            return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **hint)
+
+        if mode == FORM:
+            return form_flow(client, sign_in)
+        if self.create:
+            return page_flow(client, ports=self.ports, timeout=self.timeout, notify=notify)
+        return sign_in()
 
     def fitting_view(self, place: Place) -> View | None:
         if self.view is None:
@@ -188,15 +205,18 @@ def _begin(
             way.check_somebody_there(place)
         return registration.client(known, needs)
 
+    view = way.fitting_view(place)
     begun = Login(
         account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
         connect=connect,
-        modes=lambda client: way.modes(client, place),
-        flow=way.flow,
+        modes=lambda client: way.modes(
+            client, place, forms=way.mode == FORM if view is None else view.shows_forms
+        ),
+        flow=lambda client, mode, notify: way.flow(client, mode, place, notify),
         storage=storage,
-        fresh=way.create,
+        sign_up=way.create,
         api=api,
-        view=way.fitting_view(place),
+        view=view,
     )
     if way.view is not None and place.opens_pages:
         begun.watch(open_page)

@@ -1,22 +1,22 @@
 """Ways to sign in, as generators: no display, no storage, no clock but their own.
 
-A flow yields what the outside must do next, `Verification` (show this address) or `Pending` (come back
-later), and returns the token. `drive` runs one for a terminal, a worker thread or a test; in a cell,
-``next(flow)`` takes it one step at a time. Closing a flow frees its port.
+A flow yields what the outside must do next, `Verification` (show this address), `Form` (have this filled
+in) or `Pending` (come back later), and returns the token. `drive` runs one for a terminal, a worker thread
+or a test; in a cell, ``next(flow)`` takes it one step at a time. Closing a flow frees its port.
 """
 
 from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from authnb.errors import LoginFailed, ProviderError
 from authnb.redirects import LoopbackListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from authnb.answers import Token
     from authnb.client import Client
@@ -32,14 +32,45 @@ class Verification:
     """What the person needs to sign in.
 
     ``uri`` is the address to open and ``user_code``, in the device flow, the code to enter there;
-    ``uri_complete`` is the address with the code in it, where the provider has one. ``expires_at`` is in
+    ``uri_complete`` is the address with the code in it, where the provider has one. ``sign_up_uri`` is the
+    page on which to create an account first, if one is asked for and that is the way. ``expires_at`` is in
     seconds of the Unix epoch.
     """
 
     uri: str
     user_code: str | None = None
     uri_complete: str | None = None
+    sign_up_uri: str | None = None
     expires_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of a `Form`. ``kind`` is ``text``, ``email`` or ``password``; the rest are its rules."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    required: bool = False
+    help: str = ""
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    same_as: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What the person must fill in. The answers, a text for each field, are sent into the flow.
+
+    ``endpoint`` is where they go from there. ``errors`` says for each field what was wrong with it the last
+    time, under the empty name what was wrong with all; ``tries`` counts.
+    """
+
+    endpoint: str
+    fields: tuple[Field, ...]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +81,33 @@ class Pending:
 
 
 if TYPE_CHECKING:
-    Flow = Generator[Verification | Pending, None, Token]
+    Flow = Generator[Verification | Form | Pending, Mapping[str, str] | None, Token]
 
 
-def drive(flow: Flow, show: Callable[[Verification], None], sleep: Callable[[float], bool]) -> Token:
+def drive(
+    flow: Flow,
+    show: Callable[[Verification], None],
+    sleep: Callable[[float], bool],
+    fill: Callable[[Form], Mapping[str, str] | None] = lambda _: None,
+) -> Token:
     """Run a flow to its token.
 
     ``show`` is given each `Verification`. ``sleep`` waits that many seconds, or less, and answers whether
-    to give up; then the flow is closed and `LoginFailed` raised.
+    to give up; ``fill`` gives a form's answers, or None to give up. Then the flow is closed and
+    `LoginFailed` raised.
     """
+    answers: Mapping[str, str] | None = None
     with closing(flow):
         while True:
             try:
-                step = next(flow)
+                step = flow.send(answers)
             except StopIteration as done:
                 token: Token = done.value
                 return token
+            answers = None
             if isinstance(step, Verification):
                 show(step)
-            elif sleep(step.wait):
+            elif (answers := fill(step)) is None if isinstance(step, Form) else sleep(step.wait):
                 raise LoginFailed("cancelled", "The sign-in was cancelled. Run the cell again to sign in.")
 
 

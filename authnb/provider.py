@@ -85,6 +85,8 @@ class Provider:
     prompt_values_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
+    authnb_signup: dict[str, Any] | None = None  # how accounts are created, see `authnb.registration`
+    sign_up_page: str | None = None  # the same, by hand: a page of the provider
     keys: Keys = field(init=False, repr=False, compare=False)
     clock: Clock = field(init=False, repr=False, compare=False)
 
@@ -97,7 +99,9 @@ class Provider:
 
     def _addresses(self) -> list[tuple[str, str]]:
         named = [
-            (f.name, getattr(self, f.name)) for f in fields(self) if f.name.endswith(("_endpoint", "_uri"))
+            (f.name, getattr(self, f.name))
+            for f in fields(self)
+            if f.name.endswith(("_endpoint", "_uri", "_page"))
         ]
         return [(name, value) for name, value in named if value is not None]
 
@@ -200,6 +204,8 @@ def _read_metadata(document: Mapping[str, Any], asked: str) -> dict[str, Any]:
             values[f.name] = value is True
         elif f.type == "tuple[str, ...]" and isinstance(value, list):
             values[f.name] = tuple(item for item in value if isinstance(item, str))
+        elif f.type == "dict[str, Any] | None":
+            values[f.name] = value if isinstance(value, dict) else None
         elif f.type == "str | None" and isinstance(value, str):
             values[f.name] = value
         else:

@@ -1,25 +1,162 @@
-"""How a person gets an account at a provider."""
+"""How a person gets an account at a provider: on its own pages, or with a form shown here.
+
+``form``: the provider describes an endpoint that creates accounts, and its fields, in the member
+``authnb_signup`` of its metadata (RFC 8414 section 2 allows members of one's own)::
+
+    {"endpoint": "https://…", "fields": [{"name": …, "label": …, "kind": "text" | "email" | "password",
+     "required": …, "help": …, "rule": {"pattern", "min_length", "max_length", "same_as"}}, …]}
+
+It takes a JSON object of texts. It answers 200 or 201 with the account's ``name``, or 4xx with ``errors``: a
+message or several for each field that has some.
+
+Otherwise ``prompt=create`` (Initiating User Registration via OpenID Connect 1.0), or a page named by hand,
+``Provider(…, sign_up_page="https://…")``: there no password touches the notebook.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from authnb.errors import ProviderError
+from authnb.answers import read_refusal
+from authnb.errors import AuthnbError, ProviderError
+from authnb.flows import Field, Form, loopback_flow
+from authnb.transport import asking, is_loopback, is_secure, provider_session, read_object, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authnb.client import Client
+    from authnb.flows import Flow
     from authnb.provider import Provider
 
+FORM = "form"
+_CREATED = {200, 201}
+_MOST_FIELDS = 20
+_KINDS = {"text", "email", "password"}
 
-def creation_parameters(provider: Provider) -> dict[str, str]:
-    """What makes an authorization request begin with the creation of an account.
 
-    Initiating User Registration via OpenID Connect 1.0 section 4; raises `ProviderError` where the
-    provider does not offer it.
+def sign_up_modes(provider: Provider, *, forms: bool) -> tuple[str, ...]:
+    """The ways to an account, the best first; ``forms``: whether a form can be shown here.
+
+    Raises `ProviderError` if there is none.
     """
-    if "create" not in provider.prompt_values_supported:
+    pages = "create" in provider.prompt_values_supported or provider.sign_up_page is not None
+    modes = (FORM,) if forms and provider.authnb_signup is not None else ()
+    if not modes and not pages:
+        where = "; its own form needs a notebook with widgets" if provider.authnb_signup else ""
         raise ProviderError(
             "not_supported",
-            f"{provider.host} does not say that an account can be created on the way (prompt=create). Create one "
-            "on its own pages, then sign in with authnb.login.",
+            f"{provider.host} does not say how an account can be created (prompt=create){where}. Create one on "
+            "its own pages, then sign in with authnb.login.",
         )
-    return {"prompt": "create"}
+    return (*modes, "loopback") if pages else modes
+
+
+def page_flow(client: Client, **options: Any) -> Flow:
+    """Create an account on the provider's own pages, then sign in; options are those of `loopback_flow`."""
+    provider = client.provider
+    if "create" in provider.prompt_values_supported:
+        return loopback_flow(client, prompt="create", **options)
+    return _after_page(loopback_flow(client, **options), provider.sign_up_page)
+
+
+def form_flow(client: Client, then: Callable[[str | None], Flow]) -> Flow:
+    """Create an account with a form shown here, then sign in by the flow that ``then`` gives for its name.
+
+    Raises `ProviderError` if the form would send a password where it can be read on the way.
+    """
+    form = read_form(client.provider)
+    while True:
+        answers = yield form
+        created, errors = _create_account(form, answers or {})
+        del answers
+        if created is not None:
+            break
+        form = replace(form, errors=errors, tries=form.tries + 1)
+    return (yield from then(created or None))
+
+
+def _after_page(flow: Flow, page: str | None) -> Flow:
+    first: Any = next(flow)
+    yield replace(first, sign_up_uri=page)
+    return (yield from flow)
+
+
+def read_form(provider: Provider) -> Form:
+    """The form that a provider describes, checked; or a `ProviderError`."""
+    described = provider.authnb_signup or {}
+    endpoint, fields = described.get("endpoint"), described.get("fields")
+    if not isinstance(endpoint, str) or not is_secure(endpoint):
+        raise ProviderError(
+            "insecure_transport",
+            f"The sign-up form is not shown: it would send your password to {str(endpoint)[:200]!r}, which is "
+            "neither https nor on this machine. Create an account on the provider's own pages.",
+        )
+    if is_loopback(endpoint) and not is_loopback(provider.issuer):
+        raise ProviderError(
+            "invalid_metadata",
+            f"{provider.host} names a sign-up endpoint on this machine, where it has no business. Do not sign up.",
+        )
+    read = [_field(item) for item in fields[:_MOST_FIELDS]] if isinstance(fields, list) else []
+    if not read or None in read:
+        raise ProviderError(
+            "invalid_metadata", f"{provider.host} describes its sign-up form in a way that cannot be used."
+        )
+    return Form(endpoint=endpoint, fields=tuple(item for item in read if item))
+
+
+def _field(item: Any) -> Field | None:
+    if not isinstance(item, Mapping) or (name := text(item, "name", 60)) is None:
+        return None
+    rule: Mapping[str, Any] = item["rule"] if isinstance(item.get("rule"), Mapping) else {}
+    kind = item.get("kind")
+    return Field(
+        name=name,
+        label=text(item, "label", 60) or name,
+        kind=kind if kind in _KINDS else "text",
+        required=item.get("required") is True,
+        help=text(item, "help") or "",
+        pattern=text(rule, "pattern"),
+        min_length=_count(rule.get("min_length")),
+        max_length=_count(rule.get("max_length")),
+        same_as=text(rule, "same_as", 60),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _create_account(form: Form, answers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    """The new account's name (perhaps empty), or None and what was wrong with which field."""
+    what = "Creating the account"
+    secrets = [answers.get(field.name, "") for field in form.fields if field.kind == "password"]
+    secrets = [secret for secret in secrets if secret]
+    known = {field.name for field in form.fields}
+    body = {name: str(value) for name, value in answers.items() if name in known}
+    try:
+        with asking(what, form.endpoint), provider_session() as http:
+            response = http.post(form.endpoint, json=body, headers={"Accept": "application/json"})
+        answer = read_object(response, what)
+        if response.status_code in _CREATED:
+            return text(answer, "name") or "", {}
+        errors = answer.get("errors")
+        if not isinstance(errors, Mapping) or not errors:
+            raise read_refusal(response, what, secrets)
+    except AuthnbError as error:
+        return None, {"": error.description}
+    return None, {
+        str(name) if name in known else "": _message(said, secrets) for name, said in errors.items()
+    }
+
+
+def _message(said: Any, secrets: list[str]) -> str:
+    """What a provider says about a field, as one line that repeats no secret."""
+    several = said if isinstance(said, list) else [said]
+    lines = [line for line in (text({"": one}, "") for one in several) if line]
+    message = " ".join(lines) or "This was not accepted."
+    for secret in secrets:
+        message = message.replace(secret, "…")
+    return message

@@ -20,11 +20,11 @@ from authnb.session import Session
 from authnb.storage import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from authnb.answers import Token
     from authnb.client import Client
-    from authnb.flows import Flow, Verification
+    from authnb.flows import Flow, Form, Verification
     from authnb.provider import Provider
     from authnb.storage import Account, TokenStorage
 
@@ -32,7 +32,12 @@ _CANCELLED = "The sign-in was cancelled. Run the cell again to sign in."
 
 
 class View(Protocol):
-    """Shows a `Login`. Both methods are called in the thread of the cell or script that shows or awaits it."""
+    """Shows a `Login`. Both methods are called in the thread of the cell or script that shows or awaits it.
+
+    ``shows_forms`` says whether a person can fill in a `Form` there.
+    """
+
+    shows_forms: bool
 
     def open(self, login: Login) -> None:
         """Begin to show."""
@@ -48,6 +53,7 @@ class _Attempt:
     mode: str | None  # None: the best
     after: threading.Thread | None  # the one before, which may still hold the port
     wake: threading.Event = field(default_factory=threading.Event)
+    answers: Mapping[str, str] | None = field(default=None, repr=False)  # to a form, until they are sent
 
 
 class Login:
@@ -55,8 +61,9 @@ class Login:
 
     ``status`` is ``starting``, then ``waiting`` (for the person), then ``signed_in``, ``failed`` or
     ``cancelled``. ``mode`` is how the person signs in and ``modes`` are the ways that work, both known once
-    it waits; ``awaited`` says whether a cell or script waits for the end. `authnb.login` makes one; it
-    starts at once.
+    it waits; ``awaited`` says whether a cell or script waits for the end. For a sign-up, ``form`` is what is
+    to be filled in now, and ``created`` whether that made an account. `authnb.login` makes one; it starts at
+    once.
     """
 
     def __init__(
@@ -67,7 +74,7 @@ class Login:
         modes: Callable[[Client], tuple[str, ...]],
         flow: Callable[[Client, str, Callable[[], None]], Flow],
         storage: TokenStorage,
-        fresh: bool = False,
+        sign_up: bool = False,
         api: str | Iterable[str] | None = None,
         view: View | None = None,
     ) -> None:
@@ -78,10 +85,13 @@ class Login:
         self.mode: str | None = None
         self.modes: tuple[str, ...] = ()
         self.awaited = False
+        self.sign_up = sign_up  # whether an account is to be created first
+        self.form: Form | None = None
+        self.created = False
         self._connect, self._modes, self._flow = connect, modes, flow
         self.remembered = False  # whether nobody had to be asked
         self.not_stored: StorageError | None = None  # why this sign-in will not be remembered
-        self._storage, self._fresh, self._api, self._view = storage, fresh, api, view
+        self._storage, self._api, self._view = storage, api, view
         self._session: Session | None = None
         self._asked: Future[Verification | None] = Future()  # done once the person is asked, or never will be
         self._ended: Future[None] = Future()
@@ -162,7 +172,7 @@ class Login:
         """
         with self._lock:
             before, self._attempt = self._attempt, _Attempt(mode=mode or self.mode, after=self._worker)
-            self.status, self.error, self._session = "starting", None, None
+            self.status, self.error, self._session, self.form = "starting", None, None, None
             if self._asked.done():
                 self._asked = Future()
             if self._ended.done():
@@ -182,6 +192,11 @@ class Login:
                 "invalid_request", "This sign-in takes no address: it waits for a code to be entered."
             )
         hand_over(address, asked["redirect_uri"][0])
+
+    def submit_form(self, answers: Mapping[str, str]) -> None:
+        """Send what was filled into ``form``: a text for each field. What becomes of it is the next state."""
+        self._attempt.answers = dict(answers)
+        self._attempt.wake.set()
 
     def watch(self, watcher: Callable[[Login], None]) -> None:
         """Call ``watcher`` with this login now, and at each change of status from the thread that makes it."""
@@ -249,7 +264,7 @@ class Login:
 
     def _signed_in_before(self) -> Session | None:
         """A session for a sign-in that was kept and still holds, renewed if need be."""
-        kept = None if self._fresh else self._kept()
+        kept = None if self.sign_up else self._kept()
         if kept is None:
             return None
         client = self._connect(kept.provider)
@@ -277,7 +292,12 @@ class Login:
         self.modes = self._modes(client)
         self.mode = mode = attempt.mode or self.modes[0]
         flow = self._flow(client, mode, attempt.wake.set)
-        token = drive(flow, lambda asked: self._ask(attempt, asked), lambda wait: self._sleep(attempt, wait))
+        token = drive(
+            flow,
+            lambda verification: self._ask(attempt, verification),
+            lambda wait: self._sleep(attempt, wait),
+            lambda form: self._fill(attempt, form),
+        )
         if self._is_current(attempt):
             self._keep(SignIn(token=token, provider=client.provider, scope=client.scope))
         return self._open_session(client, token)
@@ -299,10 +319,23 @@ class Login:
             if not self._is_current(attempt):
                 return
             self.status = "waiting"
+            self.created, self.form = self.form is not None, None
             self._asked.set_result(verification)
         self._tell()
 
-    def _sleep(self, attempt: _Attempt, seconds: float) -> bool:
+    def _fill(self, attempt: _Attempt, form: Form) -> Mapping[str, str] | None:
+        with self._lock:
+            if not self._is_current(attempt):
+                return None
+            self.status, self.form = "waiting", form
+        self._tell()
+        while attempt.answers is None:
+            if self._sleep(attempt, None):
+                return None
+        answers, attempt.answers = attempt.answers, None
+        return answers
+
+    def _sleep(self, attempt: _Attempt, seconds: float | None) -> bool:
         if self._is_current(attempt):
             attempt.wake.wait(seconds)
             attempt.wake.clear()
@@ -319,7 +352,7 @@ class Login:
         with self._lock:
             if not self._is_current(attempt):
                 return
-            self.status, self._session, self.error = status, session, error
+            self.status, self._session, self.error, self.form = status, session, error, None
             if not self._asked.done():
                 self._asked.set_result(None)
             self._ended.set_result(None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def open_page(login: Login) -> None:
     """Open the page once the sign-in waits for it. A watcher (see `Login.watch`)."""
-    if login.status != "waiting":
+    if login.status != "waiting" or login.form is not None:
         return
     verification = login.verification()
     address = verification.uri_complete or verification.uri

@@ -11,9 +11,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anywidget
 import segno
@@ -43,6 +45,7 @@ _SCOPES = {
 _TITLES = {
     "starting": "Sign in to {host}",
     "waiting": "Sign in to {host}",
+    "sign_up": "Create an account at {host}",
     "signed_in": "Signed in at {host}",
     "signed_out": "Signed out of {host}",
     "failed": "Signing in at {host} did not work",
@@ -58,13 +61,23 @@ _FAILURES = {
 class Panel(anywidget.AnyWidget):
     """The widget: a card to draw, and the script that draws it."""
 
-    _esm = _STATIC / "panel.js"
+    _esm: str | Path = _STATIC / "panel.js"
     _css = _STATIC / "panel.css"
     card = traitlets.Dict().tag(sync=True)
 
 
+class SignUpPanel(Panel):
+    """The same, able to show a form."""
+
+    _esm: str | Path = "\n".join(
+        (_STATIC / name).read_text(encoding="utf-8") for name in ("panel.js", "form.js")
+    )
+
+
 class PanelView:
     """Shows a `Login` as a panel, with a plain line beside it for where no panel lives."""
+
+    shows_forms = True
 
     def __init__(self) -> None:
         self._panel: Panel | None = None
@@ -80,7 +93,7 @@ class PanelView:
         """Show the panel in the cell that runs; again, if that was done before."""
         first = self._panel is None
         if self._panel is None:
-            self._panel = Panel(card=card(login))
+            self._panel = (SignUpPanel if login.sign_up else Panel)(card=card(login))
             self._panel.on_msg(lambda _panel, message, _buffers: self._hear(login, message))
         self._awaited, self._missed = login.awaited, False
         widget = {"model_id": self._panel.model_id, "version_major": 2, "version_minor": 0}
@@ -134,6 +147,8 @@ class PanelView:
         elif deed == "again":
             self._notes = ""
             login.start_over(message["mode"] if message.get("mode") in login.modes else None)
+        elif deed == "fill":
+            login.submit_form(message.pop("answers"))
         elif deed == "sign_out":
             self._apart(login, lambda: login.session.logout().problems)
         elif deed == "redirect":
@@ -155,7 +170,7 @@ class PanelView:
 def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, Any]:
     """What a saved notebook may show of a sign-in."""
     host = login.host
-    phase = "signed_out" if login.status == "signed_in" and not login.session.token else login.status
+    phase = _phase(login)
     title, text, details = _TITLES.get(phase, _TITLES["failed"]), notes, None
     if (error := login.error) is not None:
         details = f"{error.description} ({type(error).__name__}: {error.error})"
@@ -164,10 +179,13 @@ def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, An
         "phase": phase,
         "host": host,
         "title": title.format(host=host),
+        "why": _why(login, phase),
         "subtitle": _subtitle(login, phase, missed=missed),
         "text": text,
         "details": details,
         "other": next((mode for mode in login.modes if mode != login.mode), None),
+        "sign_up": login.sign_up,
+        "created": login.created,
         "awaited": login.awaited,
         "missed": missed,
         "kernel": _kernel_id(),
@@ -176,6 +194,8 @@ def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, An
 
 def live(login: Login) -> dict[str, Any]:
     """What only a live panel may show; empty where there is nothing of the kind."""
+    if (form := login.form) is not None:
+        return {"form": {**asdict(form), "host": urlsplit(form.endpoint).hostname}}
     if login.status == "waiting":
         try:
             verification = login.verification(0)
@@ -184,6 +204,7 @@ def live(login: Login) -> dict[str, Any]:
         address = verification.uri_complete or verification.uri
         message = {
             "address": verification.uri,
+            "first": verification.sign_up_uri,
             "seconds": max(0.0, verification.expires_at - time.time()),
         }
         if verification.user_code is not None:
@@ -219,6 +240,23 @@ def unsupported_kernel() -> str | None:
     )
 
 
+def _phase(login: Login) -> str:
+    if login.status == "signed_in" and not login.session.token:
+        return "signed_out"
+    return "sign_up" if login.form is not None else login.status
+
+
+def _why(login: Login, phase: str) -> str | None:
+    """Which way to an account is used, and why."""
+    if phase == "sign_up":
+        return f"{login.host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else."
+    if phase == "waiting" and login.created:
+        return "Your account is there. Now sign in with it."
+    if phase == "waiting" and login.sign_up:
+        return f"{login.host} creates accounts on its own pages: your password never touches this notebook."
+    return None
+
+
 def _subtitle(login: Login, phase: str, *, missed: bool) -> str:
     if phase == "signed_in":
         return login.host
@@ -236,7 +274,7 @@ def _subtitle(login: Login, phase: str, *, missed: bool) -> str:
 
 def _line(login: Login) -> str:
     if login.status == "waiting":
-        return f"Waiting for somebody to sign in at {login.host}."
+        return f"Waiting for somebody to sign {'up' if login.form else 'in'} at {login.host}."
     return " ".join(lines(login))
 
 

@@ -17,6 +17,9 @@ def lines(login: Login) -> list[str]:
         return [f"Signing in at {host} …"]
     if login.status == "waiting":
         verification = login.verification()
+        if verification.sign_up_uri is not None:
+            first = [f"Create an account at {host} first, on this page:", verification.sign_up_uri]
+            return [*first, "Then open this address in your browser to sign in:", verification.uri]
         if verification.user_code is None:
             return [f"To sign in at {host}, open this address in your browser:", verification.uri]
         text = [f"To sign in at {host}, open this address on any device:", verification.uri]
@@ -40,8 +43,11 @@ def html(login: Login) -> str:
         address = escape(verification.uri_complete or verification.uri)
         link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">'
         if verification.user_code is None:
+            page = verification.sign_up_uri
+            first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
+            first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
             return (
-                f"<p>{link}<b>Sign in at {host}</b></a></p>"
+                f"{first}<p>{link}<b>Sign in at {host}</b></a></p>"
                 "<p>Waiting for you to sign in there. This notebook goes on by itself.</p>"
             )
         page = escape(verification.uri)
@@ -56,6 +62,8 @@ def html(login: Login) -> str:
 
 class TerminalView:
     """Prints each new state, in the thread that waits."""
+
+    shows_forms = False
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None
@@ -74,6 +82,8 @@ class TerminalView:
 
 class NotebookView:
     """One output that changes as the sign-in goes on."""
+
+    shows_forms = False
 
     def __init__(self) -> None:
         self._handle: Any = None

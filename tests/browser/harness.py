@@ -16,6 +16,7 @@ import nbformat
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,6 +226,24 @@ class Notebook:
             )
         )
 
+    def phase(self, name: str) -> None:
+        """Wait until the card shows this state."""
+        expect(self.panel).to_have_attribute("data-phase", name)
+
+    def link(self, name: str = "Open the sign-in page") -> Locator:
+        """A link of the card, once it leads somewhere."""
+        found = self.panel.get_by_role("link", name=name)
+        expect(found).not_to_have_attribute("aria-disabled", "true")
+        return found
+
+    def address(self, name: str = "Open the sign-in page") -> str:
+        """Where that link leads."""
+        return self.link(name).get_attribute("href") or ""
+
+    def press(self, name: str) -> None:
+        """Click a button of the card."""
+        self.panel.get_by_role("button", name=name, exact=True).click()
+
     @property
     def panel(self) -> Locator:
         """The card."""
@@ -244,12 +263,12 @@ def violations(page: Page, selector: str) -> list[str]:
     return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
 
 
-def login(demo: DemoProvider, *, then: str = "", **options: Any) -> str:
-    """A cell that signs in, with a storage of its own."""
+def login(demo: DemoProvider, *, then: str = "", what: str = "login", **options: Any) -> str:
+    """A cell that signs in (or up, ``what="signup"``), with a storage of its own."""
     named = {"scope": "openid profile email measurements:read", **options}
     given = "".join(f", {name}={value!r}" for name, value in named.items())
     return (
         "import authnb\nfrom authnb.storage import MemoryStorage\n"
-        f"signin = authnb.login({demo.issuer!r}, client_id={demo.client_id!r}, "
+        f"signin = authnb.{what}({demo.issuer!r}, client_id={demo.client_id!r}, "
         f"storage=MemoryStorage(){given})\n{then or 'api = await signin'}"
     )

@@ -13,29 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness import Desk, Notebook
-    from playwright.sync_api import Locator
 
     from authnb.demo import DemoProvider
 
 NEVER_SHOWN = ("state=", "code_challenge", "Traceback")
-
-
-def link(notebook: Notebook, name: str = "Open the sign-in page") -> Locator:
-    found = notebook.panel.get_by_role("link", name=name)
-    expect(found).not_to_have_attribute("aria-disabled", "true")
-    return found
-
-
-def address(notebook: Notebook) -> str:
-    return link(notebook).get_attribute("href") or ""
-
-
-def press(notebook: Notebook, name: str) -> None:
-    notebook.panel.get_by_role("button", name=name).click()
-
-
-def phase(notebook: Notebook, name: str) -> None:
-    expect(notebook.panel).to_have_attribute("data-phase", name)
 
 
 def user_code(notebook: Notebook) -> str:
@@ -52,17 +33,17 @@ def _no_errors_in_the_console(desk: Desk) -> Iterator[None]:
 def test_one_click_and_the_notebook_goes_on(desk: Desk, demo: DemoProvider) -> None:
     with desk.notebook(login(demo), "print('next', api.user['name'])") as notebook:
         notebook.run_all()
-        phase(notebook, "waiting")
+        notebook.phase("waiting")
         expect(notebook.panel).to_contain_text("Sign in to 127.0.0.1")
         expect(notebook.panel).to_contain_text("your name, your e-mail address and measurements:read")
         with desk.context.expect_page() as opened:
-            link(notebook).click()
+            notebook.link().click()
         expect(notebook.panel).to_contain_text("open in another tab")
         assert opened.value.url.startswith(demo.issuer)
         assert opened.value.evaluate("() => window.opener") is None
         opened.value.close()
-        demo.visit(address(notebook), name="ada")
-        phase(notebook, "signed_in")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
         expect(notebook.panel).to_contain_text("Ada")
         expect(notebook.panel).to_contain_text("ada@example.org · 127.0.0.1")
         expect(notebook.panel).to_contain_text("renews by itself, next at")
@@ -75,32 +56,32 @@ def test_sign_out_and_in_again(desk: Desk, demo: DemoProvider) -> None:
     """Without await the kernel stays free, and the session is taken later."""
     with desk.notebook(login(demo, then="signin")) as notebook:
         notebook.run_all()
-        demo.visit(address(notebook), name="ada")
-        phase(notebook, "signed_in")
-        press(notebook, "Sign out")
-        phase(notebook, "signed_out")
-        press(notebook, "Sign in again")
-        phase(notebook, "waiting")
-        demo.visit(address(notebook), name="ada")
-        phase(notebook, "signed_in")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.press("Sign out")
+        notebook.phase("signed_out")
+        notebook.press("Sign in again")
+        notebook.phase("waiting")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
 
 
 def test_a_code_for_another_device(desk: Desk, demo: DemoProvider) -> None:
     with desk.notebook(login(demo, mode="device"), "print('next')") as notebook:
         notebook.run_all()
-        phase(notebook, "waiting")
+        notebook.phase("waiting")
         code = user_code(notebook)
         expect(notebook.panel).to_contain_text("The code is good for 4:5")
         expect(notebook.panel.get_by_role("img")).to_be_visible()
-        expect(link(notebook, "Open with the code")).to_have_attribute(
+        expect(notebook.link("Open with the code")).to_have_attribute(
             "href", f"{demo.issuer}/device?user_code={code}"
         )
         desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        press(notebook, "Copy")
+        notebook.press("Copy")
         expect(notebook.panel.get_by_role("button", name="Copied")).to_be_visible()
         assert desk.page.evaluate("() => navigator.clipboard.readText()") == code
         demo.approve(code, name="ada")
-        phase(notebook, "signed_in")
+        notebook.phase("signed_in")
         notebook.idle()
         assert code not in notebook.outputs(0)
 
@@ -109,9 +90,9 @@ def test_another_way_while_the_cell_waits(desk: Desk, demo: DemoProvider) -> Non
     """The cell goes on waiting, whichever way the person takes."""
     with desk.notebook(login(demo), "print('next', api.user['name'])") as notebook:
         notebook.run_all()
-        link(notebook)
+        notebook.link()
         notebook.panel.locator("summary").click()
-        press(notebook, "Use a code instead")
+        notebook.press("Use a code instead")
         demo.approve(user_code(notebook), name="ada")
         notebook.idle()
         assert "next Ada" in notebook.outputs(1)
@@ -121,25 +102,25 @@ def test_declined_then_tried_again(desk: Desk, demo: DemoProvider) -> None:
     """Run All stops with a typed error; the panel tries again in place, and the cell then asks nobody."""
     with desk.notebook(login(demo, then="api = await signin"), "print('next')") as notebook:
         notebook.run_all()
-        demo.visit(address(notebook), name="hedy", allow=False)
-        phase(notebook, "failed")
+        demo.visit(notebook.address(), name="hedy", allow=False)
+        notebook.phase("failed")
         expect(notebook.panel).to_contain_text("You declined at 127.0.0.1")
         notebook.idle()
         expect(notebook.panel).to_contain_text("Cells below were not run.")
         assert "LoginFailed" in notebook.outputs(0)
         assert "next" not in notebook.outputs(1)
-        press(notebook, "Try again")
-        demo.visit(address(notebook), name="hedy")
-        phase(notebook, "signed_in")
+        notebook.press("Try again")
+        demo.visit(notebook.address(), name="hedy")
+        notebook.phase("signed_in")
         expect(notebook.panel).to_contain_text("Run it again: it goes on without asking.")
 
 
 def test_cancel(desk: Desk, demo: DemoProvider) -> None:
     with desk.notebook(login(demo), "print('next')") as notebook:
         notebook.run_all()
-        link(notebook)
-        press(notebook, "Cancel")
-        phase(notebook, "cancelled")
+        notebook.link()
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
         notebook.idle()
         assert "LoginFailed" in notebook.outputs(0)
         assert "next" not in notebook.outputs(1)
@@ -149,9 +130,9 @@ def test_cancel_in_a_cell_that_blocks_the_kernel(desk: Desk, demo: DemoProvider)
     """The click does not reach Python while `wait` blocks; the panel's own interrupt does."""
     with desk.notebook(login(demo, then="api = signin.wait()"), "print('next')") as notebook:
         notebook.run_all()
-        link(notebook)
-        press(notebook, "Cancel")
-        phase(notebook, "cancelled")
+        notebook.link()
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
         notebook.idle()
         assert "KeyboardInterrupt" in notebook.outputs(0)
         assert "next" not in notebook.outputs(1)
@@ -161,17 +142,17 @@ def test_the_address_pasted(desk: Desk, demo: DemoProvider) -> None:
     """For a browser that cannot reach the kernel's machine; here with a code the provider does not know."""
     with desk.notebook(login(demo)) as notebook:
         notebook.run_all()
-        link(notebook)
+        notebook.link()
         notebook.panel.locator("summary").click()
         field = notebook.panel.get_by_label("Address you ended on")
         field.fill("http://127.0.0.1:1/callback?code=wrong")
-        press(notebook, "Send")
+        notebook.press("Send")
         expect(notebook.panel.get_by_role("alert")).to_contain_text("This is not the address")
         expect(field).to_have_value("")
-        asked = dict(parse_qsl(urlsplit(address(notebook)).query))
+        asked = dict(parse_qsl(urlsplit(notebook.address()).query))
         field.fill(f"{asked['redirect_uri']}?code=not-a-code&state={asked['state']}")
-        press(notebook, "Send")
-        phase(notebook, "failed")
+        notebook.press("Send")
+        notebook.phase("failed")
         expect(notebook.panel).to_contain_text("did not work")
         notebook.idle()
         assert "not-a-code" not in notebook.save()
@@ -181,9 +162,9 @@ def test_not_live_when_the_kernel_restarts(desk: Desk, demo: DemoProvider) -> No
     kernel = desk.server.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
     with desk.notebook(login(demo, then="signin"), kernel=kernel) as notebook:
         notebook.run_all()
-        phase(notebook, "waiting")
+        notebook.phase("waiting")
         notebook.restart()
-        phase(notebook, "dead")
+        notebook.phase("dead")
         expect(notebook.panel).to_contain_text("Run the cell again to sign in.")
         desk.server.ask("DELETE", f"kernels/{kernel}")
 
@@ -192,8 +173,8 @@ def test_a_reopened_notebook_makes_sense(desk: Desk, demo: DemoProvider) -> None
     """The saved file says who signed in, in words, and holds nothing else of it."""
     with desk.notebook(login(demo)) as notebook:
         notebook.run_all()
-        demo.visit(address(notebook), name="ada")
-        phase(notebook, "signed_in")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
         notebook.idle()
         expect(desk.page.locator(".authnb-line")).to_be_hidden()
         saved = notebook.save()
@@ -204,7 +185,7 @@ def test_a_reopened_notebook_makes_sense(desk: Desk, demo: DemoProvider) -> None
 def test_two_views_of_one_sign_in(desk: Desk, demo: DemoProvider) -> None:
     with desk.notebook(login(demo, then="signin"), "signin") as notebook:
         notebook.run_all()
-        demo.visit(address(notebook), name="ada")
+        demo.visit(notebook.address(), name="ada")
         panels = desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb")
         expect(panels).to_have_count(2)
         expect(panels.nth(0)).to_have_attribute("data-phase", "signed_in")
@@ -215,7 +196,7 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
     """Tab reaches everything in turn, Enter opens; JupyterLab's own shortcuts keep out."""
     with desk.notebook(login(demo)) as notebook:
         notebook.run_all()
-        link(notebook).focus()
+        notebook.link().focus()
         for name in ("Cancel", "The page did not open"):
             desk.page.keyboard.press("Tab")
             expect(notebook.panel.locator(":focus")).to_contain_text(name)
@@ -231,11 +212,11 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
         expect(notebook.panel.locator(":focus")).to_contain_text("Open with the code")
         desk.page.keyboard.press("Tab")
         desk.page.keyboard.press("Space")
-        phase(notebook, "cancelled")
+        notebook.phase("cancelled")
         expect(notebook.panel.locator(":focus")).to_have_text("Try again")
         desk.page.keyboard.press("Enter")
         demo.approve(user_code(notebook), name="ada")
-        phase(notebook, "signed_in")
+        notebook.phase("signed_in")
         notebook.idle()
         assert len(desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").all()) == 1
 
@@ -247,24 +228,24 @@ def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> 
     try:
         with desk.notebook(login(demo)) as notebook:
             notebook.run_all()
-            link(notebook)
+            notebook.link()
             assert violations(desk.page, ".authnb") == []
             notebook.panel.locator("summary").click()
             assert violations(desk.page, ".authnb") == []
-            press(notebook, "Use a code instead")
+            notebook.press("Use a code instead")
             code = user_code(notebook)
             assert violations(desk.page, ".authnb") == []
-            press(notebook, "Cancel")
-            phase(notebook, "cancelled")
+            notebook.press("Cancel")
+            notebook.phase("cancelled")
             notebook.panel.locator("summary").click()
             assert violations(desk.page, ".authnb") == []
-            press(notebook, "Try again")
+            notebook.press("Try again")
             expect(notebook.panel.locator(".authnb-code")).not_to_have_text(code)
             demo.approve(user_code(notebook), name="ada")
-            phase(notebook, "signed_in")
+            notebook.phase("signed_in")
             assert violations(desk.page, ".authnb") == []
-            press(notebook, "Sign out")
-            phase(notebook, "signed_out")
+            notebook.press("Sign out")
+            notebook.phase("signed_out")
             assert violations(desk.page, ".authnb") == []
     finally:
         desk.theme("JupyterLab Light")

@@ -38,6 +38,13 @@ const page = (address, text, onclick) =>
     h("span", { class: "authnb-hidden" }, " (opens a new tab)"),
   );
 
+// JupyterLab keeps Enter from sending a form by itself.
+const enter = (event) => {
+  if (event.key !== "Enter" || event.target.tagName !== "INPUT" || !event.target.form) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+};
+
 const copy = (text) =>
   button("Copy", "", async ({ currentTarget: self }) => {
     try {
@@ -70,7 +77,7 @@ const interrupt = async (kernel) => {
 const bodies = {
   starting: (ui) => [quiet("Asking the provider where to sign in …"), row(ui.cancel())],
 
-  waiting: (ui) => (ui.live.code ? device(ui) : loopback(ui)),
+  waiting: (ui) => [ui.card.why && h("p", {}, ui.card.why), ...(ui.live.code ? device(ui) : loopback(ui))],
 
   signed_in: ({ card, live, act }) => [
     row(
@@ -90,23 +97,30 @@ const bodies = {
     ),
   ],
 
-  failed: ({ card, act }) => [
-    card.text && h("p", {}, card.text),
+  failed: (ui) => [
+    ui.card.text && h("p", {}, ui.card.text),
     row(
-      button("Try again", "authnb-primary", act({ do: "again" }, "Starting …")),
-      card.other && button(otherway(card.other), "", act({ do: "again", mode: card.other }, "Starting …")),
+      button("Try again", "authnb-primary", ui.act({ do: "again" }, "Starting …")),
+      switcher(ui, ""),
     ),
-    card.details && h("details", {}, h("summary", {}, "Details"), h("p", {}, card.details)),
+    ui.card.details && h("details", {}, h("summary", {}, "Details"), h("p", {}, ui.card.details)),
   ],
 
   dead: () => [],
 };
 bodies.cancelled = bodies.failed;
 
-const otherway = (mode) => (mode === "device" ? "Use a code instead" : "Use this computer's browser instead");
+const otherway = (mode, signUp) =>
+  ({
+    device: "Use a code instead",
+    form: "Use a form here instead",
+    loopback: signUp ? "Use the provider's own page instead" : "Use this computer's browser instead",
+  })[mode];
+const switcher = ({ card, act }, kind) =>
+  card.other && button(otherway(card.other, card.sign_up), kind, act({ do: "again", mode: card.other }, "Starting …"));
 
 const loopback = (ui) => {
-  const { card, live, act, say } = ui;
+  const { card, live, say } = ui;
   const status = quiet("Waiting for you to sign in there.", card.awaited && " This cell goes on by itself.");
   const opened = () => {
     status.textContent = `The page is open in another tab. Sign in there, then come back${card.awaited ? ": this cell goes on by itself." : "."}`;
@@ -120,7 +134,8 @@ const loopback = (ui) => {
     say("Checking the address …");
   };
   return [
-    row(page(live.address, "Open the sign-in page", opened), ui.cancel()),
+    live.first && row(page(live.first, "Create an account first")),
+    row(page(live.address, card.sign_up && !card.created && !live.first ? "Open the sign-up page" : "Open the sign-in page", opened), ui.cancel()),
     status,
     h(
       "details",
@@ -130,7 +145,7 @@ const loopback = (ui) => {
       row(h("input", { class: "authnb-grow", readonly: true, value: live.address ?? "", "aria-label": "Address of the sign-in page" }), copy(live.address ?? "")),
       h("p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"),
       h("form", { class: "authnb-row", onsubmit: hand }, (pasted.classList.add("authnb-grow"), pasted), h("button", {}, "Send")),
-      card.other && row(button(otherway(card.other), "", act({ do: "again", mode: card.other }, "Starting …"))),
+      row(switcher(ui, "")),
     ),
     h("p", { class: "authnb-note", role: "alert" }, live.note ?? ""),
     ui.bar(),
@@ -138,7 +153,7 @@ const loopback = (ui) => {
 };
 
 const device = (ui) => {
-  const { card, live, act } = ui;
+  const { live } = ui;
   return [
     h(
       "div",
@@ -153,7 +168,7 @@ const device = (ui) => {
       live.qr && h("img", { class: "authnb-qr", src: live.qr, alt: "The address as a QR code, for a phone" }),
     ),
     quiet("The code is good for ", ui.countdown(), ". Only go on if you started this sign-in yourself."),
-    card.other && row(button(otherway(card.other), "authnb-plain", act({ do: "again", mode: card.other }, "Starting …"))),
+    row(switcher(ui, "authnb-plain")),
     ui.bar(),
   ];
 };
@@ -164,7 +179,7 @@ export default () => {
   let [dead, unanswered] = [false, 0];
   const drawings = new Set();
   const drawAll = () => drawings.forEach((draw) => draw());
-  const underWay = (phase) => ["starting", "waiting"].includes(phase);
+  const underWay = (phase) => ["starting", "waiting", "sign_up"].includes(phase);
 
   return {
     initialize({ model }) {
@@ -195,7 +210,7 @@ export default () => {
       const body = h("div", { class: "authnb-body" });
       const root = h(
         "section",
-        { class: "authnb", "data-lm-suppress-shortcuts": "true" },
+        { class: "authnb", "data-lm-suppress-shortcuts": "true", onkeydown: enter },
         h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle)),
         body,
         said,
@@ -270,6 +285,7 @@ export default () => {
           person && live.picture ? h("img", { src: live.picture, alt: "", referrerpolicy: "no-referrer" }) : (person || card.host).match(/^[^\d\W]/)?.[0].toUpperCase() ?? "ID",
         );
         ticks.clear();
+        if (phase !== "sign_up") ui.form = null; // and with it what was typed
         const opened = body.querySelector("details")?.open && root.dataset.phase === phase;
         body.replaceChildren(...bodies[phase](ui).filter(Boolean));
         if (opened) body.querySelector("details").open = true;
