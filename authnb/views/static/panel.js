@@ -292,7 +292,9 @@ export default () => {
         root.dataset.phase = phase;
         tick();
         ui.say(phase === "waiting" && live.code ? `${card.title}. Your code is ${live.code}.` : `${title.textContent}. ${card.text ?? ""}`);
-        if (hadFocus) (body.querySelector("[data-focus], .authnb-primary") ?? title).focus();
+        if (!hadFocus) return;
+        body.querySelector("[data-focus], .authnb-primary")?.focus();
+        if (!body.contains(root.getRootNode().activeElement)) title.focus(); // a link takes it only once it has its address
       };
 
       el.append(root);
