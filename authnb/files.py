@@ -7,7 +7,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,10 +15,8 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet, InvalidToken
 
 from authnb import private
-from authnb.answers import Token
 from authnb.cipher import find_cipher, make_cipher
-from authnb.errors import ProviderError, StorageError
-from authnb.provider import Provider
+from authnb.errors import StorageError
 from authnb.storage import Account, SignIn
 
 if TYPE_CHECKING:
@@ -145,25 +143,14 @@ class FileStorage:
 
 
 def _dump(account: Account, sign_in: SignIn) -> bytes:
-    provider = {f.name: getattr(sign_in.provider, f.name) for f in fields(Provider) if f.init}
-    whole = {
-        "account": asdict(account),
-        "token": sign_in.token,
-        "provider": provider,
-        "scope": sign_in.scope,
-    }
-    return json.dumps(whole).encode()
+    return json.dumps({"account": asdict(account), "sign_in": sign_in.to_json()}).encode()
 
 
 def _parse(content: bytes, path: Path) -> tuple[Account, SignIn]:
     try:
         whole = json.loads(content)
-        provider: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in whole["provider"].items()
-        }
-        sign_in = SignIn(token=Token(whole["token"]), provider=Provider(**provider), scope=whole["scope"])
-        return Account(**whole["account"]), sign_in
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
+        return Account(**whole["account"]), SignIn.from_json(whole["sign_in"])
+    except (ValueError, TypeError, KeyError, RecursionError, StorageError):
         raise _corrupt(path, "its content is not what authnb writes") from None
 
 

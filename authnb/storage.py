@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from authnb.answers import Token
+from authnb.errors import ProviderError, StorageError
+from authnb.provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-
-    from authnb.answers import Token
-    from authnb.provider import Provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,24 @@ class SignIn:
     token: Token
     provider: Provider
     scope: str
+
+    def to_json(self) -> str:
+        """All of it as text, tokens too: for a storage to keep where nobody else can read it."""
+        provider = {f.name: getattr(self.provider, f.name) for f in fields(Provider) if f.init}
+        return json.dumps({"token": self.token, "provider": provider, "scope": self.scope})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SignIn:
+        """What `to_json` gave; `StorageError` with the code ``corrupt`` for anything else."""
+        try:
+            whole = json.loads(text)
+            named = whole["provider"].items()
+            provider: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in named}
+            return cls(token=Token(whole["token"]), provider=Provider(**provider), scope=str(whole["scope"]))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
+            raise StorageError(
+                "corrupt", "What was stored is no sign-in. Sign in again; that replaces it."
+            ) from None
 
 
 class TokenStorage(Protocol):

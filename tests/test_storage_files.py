@@ -143,12 +143,15 @@ def test_content_that_is_not_ours(files: FileStorage, tmp_path: Path) -> None:
     assert cipher is not None
     path = the_file(tmp_path / "authnb")
     whole = json.loads(cipher.decrypt(path.read_bytes().partition(b"\n")[2]))
+    sign_in_now = json.loads(whole["sign_in"])
     others = [
         {},
         [],
-        {**whole, "token": 5},
-        {**whole, "provider": {}},
-        {**whole, "provider": {"issuer": "http://evil.example"}},
+        {**whole, "sign_in": 5},
+        {**whole, "sign_in": "{}"},
+        {**whole, "sign_in": json.dumps({**sign_in_now, "token": 5})},
+        {**whole, "sign_in": json.dumps({**sign_in_now, "provider": {}})},
+        {**whole, "sign_in": json.dumps({**sign_in_now, "provider": {"issuer": "http://evil.example"}})},
         {**whole, "account": {**whole["account"], "profile": "other"}},
     ]
     for other in others:
