@@ -45,6 +45,15 @@ def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         notebook.panel.get_by_role("button", name="Sign out").click()
         phase("signed_out")
         yield "signed-out", notebook
+    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+        notebook.run_all()
+        phase("sign_up")
+        notebook.panel.get_by_label("Full name").fill("Ada Lovelace")
+        notebook.panel.get_by_label("E-mail").fill("ada@example")
+        notebook.panel.get_by_label("Password", exact=True).fill("a long passphrase")
+        notebook.panel.get_by_label("Password", exact=True).blur()
+        yield "sign-up", notebook
+        notebook.panel.get_by_role("button", name="Cancel").click()
     with desk.notebook(login(demo, mode="device")) as notebook:
         notebook.run_all()
         notebook.panel.get_by_role("button", name="Copy").wait_for()

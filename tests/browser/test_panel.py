@@ -46,7 +46,7 @@ def test_one_click_and_the_notebook_goes_on(desk: Desk, demo: DemoProvider) -> N
         notebook.phase("signed_in")
         expect(notebook.panel).to_contain_text("Ada")
         expect(notebook.panel).to_contain_text("ada@example.org · 127.0.0.1")
-        expect(notebook.panel).to_contain_text("renews by itself, next at")
+        expect(notebook.panel).to_contain_text("renews by itself before")
         notebook.idle()
         assert "next Ada" in notebook.outputs(1)
         assert not any(word in notebook.outputs(0) for word in NEVER_SHOWN)

@@ -83,7 +83,7 @@ const bodies = {
     row(
       h("span", {}, h("span", { class: "authnb-ok", "aria-hidden": "true" }, "✓ "), "Signed in"),
       live.until &&
-        h("span", { class: "authnb-quiet" }, live.renews ? `renews by itself, next at ${clock(live.until)}` : `until ${clock(live.until)}`),
+        h("span", { class: "authnb-quiet" }, live.renews ? `renews by itself before ${clock(live.until)}` : `until ${clock(live.until)}`),
       button("Sign out", "authnb-plain authnb-end", act({ do: "sign_out" }, "Signing out …")),
     ),
     card.missed && quiet("The cell had stopped. Run it again: it goes on without asking."),
