@@ -89,7 +89,7 @@ def as_mermaid(exchanges: Iterable[Exchange]) -> str:
         if exchange.error or exchange.status:
             came = _message(str(exchange.error or exchange.status), exchange.received)
             lines.append(f"    {exchange.receiver}-->>{exchange.sender}: {came}")
-        if any(value.name == "user_code" for value in exchange.received):
+        if exchange.sender == "client" and any(value.name == "user_code" for value in exchange.received):
             lines.append(f"    Note over {exchange.receiver}: a person enters the user code")
     return "\n".join(lines)
 
