@@ -23,6 +23,7 @@ ORDER = [
     "provider",
     "identity",
     "client",
+    "neighbours",
     "redirects",
     "flows",
     "storage",
