@@ -7,33 +7,23 @@ and the sign-in goes on waiting.
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import sys
 import threading
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from authnb.answers import AuthorizationResponse
 from authnb.errors import LoginFailed
 from authnb.exchange import Seen, tell
-from authnb.neighbours import is_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PATH = "/callback"
-_LONGEST_TARGET = 16_384  # bytes of an address; no honest answer is longer
-_LONGEST_REQUEST = 65_536  # bytes of a request with its headers
-_REQUEST_TIMEOUT = 5  # seconds in which a browser has sent its request and taken the page
-_MOST_VISITS = 128  # connections at a time
-_MOST_DROPPED = 1 << 20  # bytes that are read and dropped after the page
-_PAUSE = 0.1  # seconds before the next try to take a connection
-_BACKLOG = 128  # connections that wait to be taken
+_LONGEST_LINE = 16_384  # bytes of a request line; no honest answer is longer
+_REQUEST_TIMEOUT = 5  # seconds in which a browser has sent its request
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width">
@@ -50,19 +40,7 @@ _NOT_OURS = (
     "Perhaps it was used already, or belongs to an earlier try. Open the page from your notebook again.",
 )
 _DONE = ("Go back to your notebook", "It has the answer and goes on by itself. You can close this tab.")
-_STRANGER = (
-    "Another user of this computer sent this",
-    "Whoever began a sign-in has to answer it. If that was you, copy this page's address into your notebook.",
-)
 _DECLINED = ("You were not signed in", "Go back to your notebook. It says why, and what to do.")
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-store",
-    "Connection": "close",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class LoopbackListener:
@@ -74,24 +52,29 @@ class LoopbackListener:
     """
 
     def __init__(self, ports: Iterable[int] = (0,), notify: Callable[[], None] = lambda: None) -> None:
-        self._door = _open(tuple(ports), notify)
+        self._server = _open(tuple(ports))
+        self._server.notify = notify
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
 
     @property
     def redirect_uri(self) -> str:
         """The address the provider sends the browser to."""
-        return f"http://{self._door.host}{PATH}"
+        return f"{self._server.origin}{PATH}"
 
     def expect(self, state: str) -> None:
         """From now on take the answer to the request with this state."""
-        self._door.state = state
+        self._server.state = state
 
     def answer(self) -> AuthorizationResponse | None:
         """The answer, if it has come. The first one counts."""
-        return self._door.answer
+        return self._server.answer
 
     def close(self) -> None:
         """Stop listening and free the port; done twice, it does nothing more."""
-        self._door.close()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 def hand_over(address: str, redirect_uri: str) -> None:
@@ -120,183 +103,83 @@ def hand_over(address: str, redirect_uri: str) -> None:
         )
 
 
-class _Door:
-    """One thread that answers whoever knocks: no more connections, bytes and seconds than there are above."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False  # nobody else may share our port
+    request_queue_size = 64
+    state: str | None = None
+    answer: AuthorizationResponse | None = None
+    notify: Callable[[], None]
 
-    def __init__(self, port: int, notify: Callable[[], None]) -> None:
-        self.state: str | None = None
-        self.answer: AuthorizationResponse | None = None
-        self.notify = notify
-        self.visits: dict[_Visit, None] = {}  # the oldest first
-        self._socket = _listen(port)
-        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self._loop = asyncio.SelectorEventLoop()
-        # Silent: what an event loop logs could hold the code
-        self._loop.set_exception_handler(lambda *_: None)
-        self._closed = asyncio.Event()
-        self._coming: set[asyncio.Task[Any]] = set()
-        self._thread = threading.Thread(target=self._run, name="authnb-listener", daemon=True)
-        self._thread.start()
+    def __init__(self, port: int) -> None:
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
 
-    def close(self) -> None:
-        with suppress(RuntimeError):  # it is closed already
-            self._loop.call_soon_threadsafe(self._closed.set)
-        self._thread.join()
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
-    def _run(self) -> None:
-        with closing(self._loop), self._socket:
-            self._loop.run_until_complete(self._serve())
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a browser that hangs up is no news, and a traceback could hold the code."""
 
-    async def _serve(self) -> None:
-        self._attend()
-        await self._closed.wait()
-        self._loop.remove_reader(self._socket)
-        await asyncio.gather(*self._coming, return_exceptions=True)
-        for visit in tuple(self.visits):
-            visit.transport.abort()
-        await asyncio.sleep(0)  # in which they are closed
-
-    def _attend(self) -> None:
-        if not self._closed.is_set():
-            self._loop.add_reader(self._socket, self._take_in)
-
-    def _take_in(self) -> None:
-        try:
-            connection, _ = self._socket.accept()
-        except OSError:  # no more files to be had, or gone again
-            self._loop.remove_reader(self._socket)
-            self._loop.call_later(_PAUSE, self._attend)
-            return
-        connection.setblocking(False)
-        coming = self._loop.create_task(self._loop.connect_accepted_socket(lambda: _Visit(self), connection))
-        self._coming.add(coming)
-        coming.add_done_callback(self._coming.discard)
-
-    def enter(self, visit: _Visit) -> None:
-        """Let somebody in; whoever has dawdled longest makes room."""
-        self.visits[visit] = None
-        if len(self.visits) > _MOST_VISITS:
-            next(iter(self.visits)).leave()
-
-    def page_for(self, request: _Request | None, visitor: tuple[str, int]) -> bytes:
-        """What the visitor is told."""
-        if request is None:
-            return _page(HTTPStatus.BAD_REQUEST, *_NOTHING)
-        if request.method != "GET":
-            return _page(HTTPStatus.METHOD_NOT_ALLOWED, *_NOTHING)
-        path, _, query = request.target.partition("?")
-        # A page elsewhere can make a browser call us under its own name (DNS rebinding)
-        if path != PATH or request.host != self.host or len(request.target) > _LONGEST_TARGET:
-            return _page(HTTPStatus.NOT_FOUND, *_NOTHING)
+    def take(self, query: str) -> AuthorizationResponse | None:
+        """The answer in this query if it is ours and the first."""
         answer = AuthorizationResponse.parse(query, self.state) if self.state else None
-        if answer is None or self.answer is not None:
-            return _page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
-        if is_stranger(visitor, self._socket.getsockname()):
-            return _page(HTTPStatus.FORBIDDEN, *_STRANGER)
-        url = f"http://{self.host}{request.target}"
-        tell(Seen(sender="browser", method="GET", url=url, status=HTTPStatus.OK))
-        self.answer = answer
-        return _page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
+        with self.lock:
+            if answer is None or self.answer is not None:
+                return None
+            self.answer = answer
+            return answer
 
 
-class _Visit(asyncio.Protocol):
-    """One connection: one request, one page."""
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version, sys_version = "authnb", ""
+    timeout = _REQUEST_TIMEOUT
+    headers_sent: ClassVar = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
-    transport: asyncio.Transport
-
-    def __init__(self, door: _Door) -> None:
-        self._door = door
-        self._came = bytearray()
-        self._size = 0
-        self._told = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment] # a stream's
-        self._end = asyncio.get_running_loop().call_later(_REQUEST_TIMEOUT, self.leave)
-        self._door.enter(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > (_MOST_DROPPED if self._told else _LONGEST_REQUEST):
-            self.leave()
-        elif not self._told:  # to hang up on what comes after would take the page away again
-            start = max(0, len(self._came) - 3)
-            self._came += data
-            end = self._came.find(b"\r\n\r\n", start)
-            if end >= 0:
-                self._tell(_Request.parse(bytes(self._came[:end])))
-
-    def _tell(self, request: _Request | None) -> None:
-        self._told = True
-        self._came.clear()
-        page = self._door.page_for(request, self.transport.get_extra_info("peername"))
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        # A page elsewhere can make a browser call us under its own name (DNS rebinding)
+        own_name = self.headers.get("Host") == f"127.0.0.1:{self.server.server_port}"
+        if path != PATH or not own_name or len(self.path) > _LONGEST_LINE:
+            return self._page(
+                HTTPStatus.NOT_FOUND, "Nothing here", "This address takes a sign-in's answer only."
+            )
+        answer = self.server.take(query)
+        if answer is None:
+            return self._page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
+        tell(
+            Seen(sender="browser", method="GET", url=f"{self.server.origin}{self.path}", status=HTTPStatus.OK)
+        )
         try:  # the page first: once somebody has the news, the process may end
-            self.transport.write(page)
-            self.transport.write_eof()
+            self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
         finally:
-            if self._door.answer is not None:
-                self._door.notify()
+            self.server.notify()
 
-    def leave(self) -> None:
-        """Hang up."""
-        self._door.visits.pop(self, None)
-        self.transport.abort()
+    def _page(self, status: HTTPStatus, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text).encode()
+        self.send_response(status)
+        for name, value in self.headers_sent.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._end.cancel()
-        self._door.visits.pop(self, None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    """What is looked at in a request (RFC 9112 section 3); its target holds the code."""
-
-    method: str
-    target: str = field(repr=False)
-    host: str
-
-    @classmethod
-    def parse(cls, head: bytes) -> _Request | None:
-        """The request with this head, or None if it is none, or has not one ``Host`` (section 3.2)."""
-        first, *lines = head.decode("latin-1").split("\r\n")
-        words = first.split(" ")
-        hosts = [
-            value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-            if name.lower() == "host"
-        ]
-        if len(words) != 3 or not words[2].startswith("HTTP/1.") or len(hosts) != 1:  # noqa: PLR2004 - a request line's three
-            return None
-        return cls(method=words[0], target=words[1], host=hosts[0])
+    def log_message(self, *_: object) -> None:
+        """Log nothing: request lines hold codes."""
 
 
-def _page(status: HTTPStatus, title: str, text: str) -> bytes:
-    body = _PAGE.format(title=title, text=text).encode()
-    fields = {**_HEADERS, "Content-Length": str(len(body))}
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        fields["Allow"] = "GET"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n".encode() + body
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if sys.platform == "win32":  # elsewhere nobody can share a port without being let
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _open(ports: tuple[int, ...], notify: Callable[[], None]) -> _Door:
+def _open(ports: tuple[int, ...]) -> _Server:
     for port in ports:
         try:
-            return _Door(port, notify)
+            return _Server(port)
         except (OSError, OverflowError):
             continue
     raise LoginFailed(

@@ -23,7 +23,6 @@ ORDER = [
     "provider",
     "identity",
     "client",
-    "neighbours",
     "redirects",
     "flows",
     "storage",
