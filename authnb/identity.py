@@ -108,6 +108,8 @@ def _header(id_token: str) -> dict[str, Any]:
         raise _invalid("it is not a signed JSON Web Token") from None
     if header.get("alg") not in ALGORITHMS:
         raise _invalid(f"its algorithm {str(header.get('alg'))[:20]!r} is none a provider's key can make")
+    if "crit" in header:  # RFC 7515 section 4.1.11
+        raise _invalid("its header names extensions that must be known (crit), and none is")
     return header
 
 
@@ -138,7 +140,7 @@ def _candidates(header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) ->
             continue
         try:
             yield jwk.import_key(dict(key))
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, KeyError):
             continue  # one malformed key does not spoil the set
 
 

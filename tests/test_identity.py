@@ -217,3 +217,25 @@ def test_a_long_header_is_read(server: Server) -> None:
 
 def test_without_a_nonce_in_the_flow_none_is_asked_for(server: Server) -> None:
     assert verify(sign(claims(nonce=None)), publish(server, RSA), nonce=None)
+
+
+@pytest.mark.parametrize("crit", [["x"], ["exp"], [], "exp", 7, None, [["x"]], {"x": 1}])
+def test_no_extension_is_understood(server: Server, crit: object) -> None:
+    """RFC 7515 section 4.1.11: what is critical must be known, and nothing is; whatever its shape."""
+    head = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": "r", "crit": crit}).encode())
+        .rstrip(b"=")
+        .decode()
+    )
+    _, body, signature = sign(claims()).split(".")
+    with pytest.raises(InvalidToken, match="crit"):
+        verify(f"{head}.{body}.{signature}", publish(server, RSA))
+
+
+@pytest.mark.parametrize("curve", ["P-999", "", 7, None, ["P-256"]])
+def test_a_key_on_an_unknown_curve_does_not_spoil_the_set(server: Server, curve: object) -> None:
+    good = BY_ALGORITHM["ES256"]
+    bad = {**good.as_dict(private=False), "crv": curve}
+    assert verify(sign(claims(), good, "ES256"), publish(server, bad, good))
+    with pytest.raises(InvalidToken):
+        verify(sign(claims(), good, "ES256"), publish(server, bad))
