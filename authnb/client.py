@@ -6,6 +6,7 @@ the API travels to the provider, no redirect is followed, no answer is unbounded
 
 from __future__ import annotations
 
+import time
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -213,11 +214,13 @@ class Client:
     def _fetch_token(self, what: str, **parameters: str | None) -> dict[str, Any]:
         endpoint = self.provider.need("token_endpoint", "Nobody can sign in there without one.")
         secrets = [v for k, v in parameters.items() if k in _SECRET_PARAMETERS and v]
-        clock = self.provider.clock
+        clock, begun = self.provider.clock, time.monotonic()
 
         def read(response: requests.Response) -> _Read:
             clock.heard(response.headers.get("Date"))
-            return _Read(read_token(response, what, secrets, clock.now()))
+            # A token lives from when it was issued: not before it was asked for, but before it came here
+            asked = clock.now() - (time.monotonic() - begun)
+            return _Read(read_token(response, what, secrets, asked))
 
         with asking(what, endpoint), self._session() as session:
             session.register_compliance_hook("access_token_response", read)

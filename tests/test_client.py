@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -100,3 +102,19 @@ def test_revocation_says_what_the_provider_said(play: Play) -> None:
         with pytest.raises(ProviderError) as caught:
             one.revoke("t-SECRET", "refresh_token")
         assert "t-SECRET" not in str(caught.value)
+
+
+def test_a_slow_answer_does_not_make_a_token_live_longer() -> None:
+    """Its life began at the provider, while the answer was still on its way."""
+    asked: list[float] = []
+
+    def route(_: object) -> tuple[int, dict[str, str], bytes]:
+        asked.append(time.time())
+        threading.Event().wait(1.2)
+        return 200, {"Content-Type": "application/json"}, b'{"access_token": "at", "expires_in": 20}'
+
+    with Server() as server:
+        server.routes["/token"] = route
+        provider = Provider(server.url, token_endpoint=server.url + "/token")
+        token = Client(provider, client_id="c", scope="x").refresh(OLD)
+    assert token["expires_at"] <= asked[0] + 20
