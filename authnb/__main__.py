@@ -41,6 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logout.add_argument("issuer", nargs="?", help="the provider's address (all providers)")
     logout.add_argument("--profile", help="only this profile (all profiles)")
 
+    scan = commands.add_parser(
+        "scan",
+        help="look for tokens, codes and passwords in notebooks; exit code 1 if there are any, 2 if one is unreadable",
+    )
+    scan.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+
     ours, passed_on = _split(sys.argv[1:] if arguments is None else list(arguments))
     options = parser.parse_args(ours)
     if passed_on and options.command != "lab":
@@ -48,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "lab":
             return _lab(options.folder, passed_on)
+        if options.command == "scan":
+            return _scan(options.notebooks)
         return _demo(options) if options.command == "demo" else _remembered(options)
     except ModuleNotFoundError as error:
         parser.exit(1, f"{error}. Install it with: pip install 'authnb[lab,demo]'\n")
@@ -75,6 +83,23 @@ def _remembered(options: argparse.Namespace) -> int:
     for line in said:
         print(line)
     return 0
+
+
+def _scan(notebooks: list[Path]) -> int:
+    from authnb.scan import scan  # noqa: PLC0415 - each command loads its own
+
+    code = 0
+    for path in notebooks:
+        try:
+            found = scan(path)
+        except (OSError, ValueError):
+            print(f"{path}: not a notebook that can be read", file=sys.stderr)
+            code = 2
+            continue
+        for finding in found:
+            code = max(code, 1)
+            print(f"{path}: {finding}")
+    return code
 
 
 def _demo(options: argparse.Namespace) -> int:

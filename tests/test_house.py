@@ -39,11 +39,11 @@ ORDER = [
     "record_redact",
     "record_show",
     "record",
-    "attempt",
     "signin",
     "registration",
     "views",
     "api",
+    "scan",
     "lab",
     "__main__",
 ]
