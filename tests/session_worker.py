@@ -44,6 +44,7 @@ class Watched:
 session = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
 storage = Watched(session.token_auth.keeper.storage)
 session.token_auth.keeper = replace(session.token_auth.keeper, storage=storage)
+path = sys.argv[2] if len(sys.argv) > 2 else "/stations"
 first = session.token["access_token"]
 
 
@@ -62,7 +63,7 @@ while (elapsed := time.monotonic() - begin) < seconds:
     calls += 1
     storage.was_over = False
     try:
-        session.get("/stations").raise_for_status()
+        session.get(path).raise_for_status()
     except ProviderError as error:
         # If no process had a token that still lived, the call could not have succeeded
         if storage.was_over:
