@@ -6,6 +6,7 @@ import warnings
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from authnb.attempt import Plan
 from authnb.client import Client
 from authnb.errors import InteractionRequired
 from authnb.flows import TIMEOUT, device_flow, loopback_flow
@@ -206,7 +207,7 @@ def _begin(
         return registration.client(known, needs)
 
     view = way.fitting_view(place)
-    begun = Login(
+    plan = Plan(
         account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
         connect=connect,
         modes=lambda client: way.modes(
@@ -216,8 +217,8 @@ def _begin(
         storage=storage,
         sign_up=way.create,
         api=api,
-        view=view,
     )
+    begun = Login(plan, view=view)
     if way.view is not None and place.opens_pages:
         begun.watch(open_page)
     return begun

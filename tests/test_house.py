@@ -39,6 +39,7 @@ ORDER = [
     "record_redact",
     "record_show",
     "record",
+    "attempt",
     "signin",
     "registration",
     "views",
