@@ -15,7 +15,7 @@ from authnb.provider import Provider
 from authnb.registration import FORM, form_flow, page_flow, sign_up_modes
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
-from authnb.views.browser import open_page
+from authnb.views.browser import PageOpener
 from authnb.views.text import NotebookView, TerminalView
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _begin(
     )
     begun = Login(plan, view=view)
     if way.view is not None and place.opens_pages:
-        begun.watch(open_page)
+        begun.watch(PageOpener())
     return begun
 
 

@@ -7,11 +7,16 @@ and the sign-in goes on waiting.
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
+import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, ClassVar
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from authnb.answers import AuthorizationResponse
@@ -23,7 +28,9 @@ if TYPE_CHECKING:
 
 PATH = "/callback"
 _LONGEST_LINE = 16_384  # bytes of a request line; no honest answer is longer
-_REQUEST_TIMEOUT = 5  # seconds in which a browser has sent its request
+_LONGEST_REQUEST = 65_536  # bytes of a request with its headers
+_REQUEST_TIMEOUT = 5  # seconds in which a browser has sent its request and taken the page
+_MOST_VISITS = 64  # connections, and so threads, at a time
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width">
@@ -60,7 +67,7 @@ class LoopbackListener:
     @property
     def redirect_uri(self) -> str:
         """The address the provider sends the browser to."""
-        return f"{self._server.origin}{PATH}"
+        return f"http://{self._server.host}{PATH}"
 
     def expect(self, state: str) -> None:
         """From now on take the answer to the request with this state."""
@@ -103,21 +110,57 @@ def hand_over(address: str, redirect_uri: str) -> None:
         )
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
+    """Answers whoever knocks, with no more connections, bytes and seconds than there are above."""
+
     daemon_threads = True
     allow_reuse_address = False  # nobody else may share our port
-    request_queue_size = 64
+    request_queue_size = 128
     state: str | None = None
     answer: AuthorizationResponse | None = None
     notify: Callable[[], None]
 
     def __init__(self, port: int) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
+        self.visits: dict[Any, float] = {}  # open connections, the oldest first, and when each has to end
         super().__init__(("127.0.0.1", port), _Handler)
+        self.host = f"127.0.0.1:{self.server_address[1]}"
 
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def server_bind(self) -> None:
+        """Bind so that nobody else can, on Windows too."""
+        if sys.platform == "win32":
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        super().server_bind()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Let somebody in; who has been here longest makes room."""
+        with self.lock:
+            while len(self.visits) >= _MOST_VISITS:
+                _hang_up(next(iter(self.visits)))
+                self.lock.wait()
+            self.visits[request] = time.monotonic() + _REQUEST_TIMEOUT
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Hang up on whoever takes too long. Called after each visitor, and several times a second."""
+        with self.lock:
+            for visit, end in self.visits.items():
+                if end < time.monotonic():
+                    _hang_up(visit)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The end of a visit."""
+        super().shutdown_request(request)
+        with self.lock:
+            self.visits.pop(request, None)
+            self.lock.notify_all()
+
+    def server_close(self) -> None:
+        """Free the port, and hang up on whoever is still here."""
+        super().server_close()
+        with self.lock:
+            for visit in self.visits:
+                _hang_up(visit)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a browser that hangs up is no news, and a traceback could hold the code."""
@@ -144,24 +187,30 @@ class _Handler(BaseHTTPRequestHandler):
         "X-Content-Type-Options": "nosniff",
     }
 
+    def setup(self) -> None:
+        """Read no more than a request may have."""
+        super().setup()
+        self.rfile = _Beginning(self.rfile, _LONGEST_REQUEST)  # type: ignore[assignment] # all that is read of it
+
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         # A page elsewhere can make a browser call us under its own name (DNS rebinding)
-        own_name = self.headers.get("Host") == f"127.0.0.1:{self.server.server_port}"
+        own_name = self.headers.get_all("Host") == [self.server.host]
         if path != PATH or not own_name or len(self.path) > _LONGEST_LINE:
-            return self._page(
-                HTTPStatus.NOT_FOUND, "Nothing here", "This address takes a sign-in's answer only."
-            )
+            return self._page(HTTPStatus.NOT_FOUND, *_NOTHING)
         answer = self.server.take(query)
         if answer is None:
             return self._page(HTTPStatus.BAD_REQUEST, *_NOT_OURS)
-        tell(
-            Seen(sender="browser", method="GET", url=f"{self.server.origin}{self.path}", status=HTTPStatus.OK)
-        )
+        url = f"http://{self.server.host}{self.path}"
+        tell(Seen(sender="browser", method="GET", url=url, status=HTTPStatus.OK))
         try:  # the page first: once somebody has the news, the process may end
             self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
         finally:
             self.server.notify()
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        """The same page for whatever is no such request: nothing of it is repeated."""
+        self._page(HTTPStatus(code), *_NOTHING)
 
     def _page(self, status: HTTPStatus, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()
@@ -170,10 +219,29 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Log nothing: request lines hold codes."""
+
+
+class _Beginning:
+    """So many bytes of a stream, line by line."""
+
+    def __init__(self, stream: Any, size: int) -> None:
+        self._stream, self._left = stream, size
+        self.close = stream.close
+
+    def readline(self, limit: int) -> bytes:
+        line: bytes = self._stream.readline(min(limit, self._left))
+        self._left -= len(line)
+        return line
+
+
+def _hang_up(visit: socket.socket) -> None:
+    with suppress(OSError):  # they have done so already
+        visit.shutdown(socket.SHUT_RDWR)
 
 
 def _open(ports: tuple[int, ...]) -> _Server:

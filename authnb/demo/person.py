@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -21,6 +22,7 @@ from urllib.request import (
     ProxyHandler,
     Request,
     build_opener,
+    url2pathname,
 )
 
 if TYPE_CHECKING:
@@ -260,14 +262,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m authnb.demo.person", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("url", help="the sign-in link, or a device's verification link")
+    parser.add_argument("url", help="the sign-in link, a device's verification link, or a file with one")
     parser.add_argument("--name", default=DEFAULT_NAME, help="who signs in (default: %(default)s)")
     parser.add_argument("--deny", action="store_true", help="say no instead of yes")
     given = parser.parse_args(arguments)
-    address = urlsplit(given.url)
+    url = given.url
+    if url.startswith("file:"):  # a page that leads there, so that the link stands in no list of processes
+        page_file = Path(url2pathname(urlsplit(url).path))
+        url = read(url, 200, page_file.read_text(encoding="utf-8")).links[0]
+    address = urlsplit(url)
     try:
         page = Person(f"{address.scheme}://{address.netloc}").visit(
-            given.url, name=given.name, allow=not given.deny
+            url, name=given.name, allow=not given.deny
         )
     except PersonError as error:
         print(error, file=sys.stderr)  # noqa: T201  a command line

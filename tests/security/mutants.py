@@ -29,6 +29,7 @@ class Mutant:
     tests: tuple[str, ...]
 
 
+LISTENER = "tests/security/test_listener.py"
 ANSWERS, IDENTITY = ("tests/test_answers.py",), ("tests/test_identity.py",)
 MUTANTS = [
     Mutant(
@@ -178,6 +179,34 @@ MUTANTS = [
         old="if answer is None or self.answer is not None:",
         new="if answer is None:",
         tests=("tests/test_redirects.py",),
+    ),
+    Mutant(
+        check="number of connections",
+        file="redirects.py",
+        old="_MOST_VISITS = 64 ",
+        new="_MOST_VISITS = 64_000 ",
+        tests=(LISTENER, "-k", "shots"),
+    ),
+    Mutant(
+        check="time for a request",
+        file="redirects.py",
+        old="_REQUEST_TIMEOUT = 5 ",
+        new="_REQUEST_TIMEOUT = 5000 ",
+        tests=(LISTENER, "-k", "hold"),
+    ),
+    Mutant(
+        check="size of a request",
+        file="redirects.py",
+        old="_LONGEST_REQUEST = 65_536 ",
+        new="_LONGEST_REQUEST = 65_536_000 ",
+        tests=(LISTENER, "-k", "kept"),
+    ),
+    Mutant(
+        check="address hidden from other users",
+        file="views/browser.py",
+        old="return self._file.as_uri()",
+        new="return address",
+        tests=("tests/security/test_neighbours.py",),
     ),
     Mutant(
         check="secrets in a refusal",
