@@ -13,9 +13,12 @@ Public names are imported when first used (PEP 562): ``import authnb`` costs nex
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to load than this module
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from authnb import demo, flows
     from authnb.api import login, signup
     from authnb.client import Client

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import traceback
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from authnb.errors import AuthnbError, LoginRequired, StorageError
 from authnb.flows import drive
-from authnb.session import Session
 from authnb.storage import SignIn
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from authnb.client import Client
     from authnb.flows import Flow, Form, Verification
     from authnb.provider import Provider
+    from authnb.session import Session
     from authnb.storage import Account, TokenStorage
 
 
@@ -136,9 +137,7 @@ class Attempt:
         mode = self._mode or modes[0]
         self._watched.connected(self, client, mode, modes)
         flow = self._plan.flow(client, mode, self.wake)
-        token = drive(
-            flow, lambda verification: self._watched.asked(self, verification), self._sleep, self._fill
-        )
+        token = drive(flow, self._ask, self._sleep, self._fill)
         if self._watched.is_current(self):
             self._keep(SignIn(token=token, provider=client.provider, scope=client.scope))
         return self._open_session(client, token)
@@ -150,8 +149,14 @@ class Attempt:
             self._not_stored = error  # whoever just signed in is not sent back for that
 
     def _open_session(self, client: Client, token: Token) -> Session:
+        from authnb.session import Session  # noqa: PLC0415 - loaded since the person was asked
+
         plan = self._plan
         return Session.signed_in(client, token, account=plan.account, storage=plan.storage, api=plan.api)
+
+    def _ask(self, verification: Verification) -> None:
+        self._watched.asked(self, verification)
+        import_module("authnb.session")  # while the person reads
 
     def _fill(self, form: Form) -> Mapping[str, str] | None:
         self._watched.asked_to_fill(self, form)

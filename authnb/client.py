@@ -6,12 +6,16 @@ the API travels to the provider, no redirect is followed, no answer is unbounded
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from authlib.common.security import generate_token
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2 import OAuth2Client
 
 from authnb.answers import (
     DeviceAuthorization,
@@ -20,9 +24,9 @@ from authnb.answers import (
     read_refusal,
     read_token,
 )
-from authnb.errors import InvalidToken, ProviderError
-from authnb.exchange import Seen, tell
-from authnb.transport import asking, mount, read_object
+from authnb.errors import AuthnbError, InvalidToken, ProviderError
+from authnb.exchange import Seen, observers, tell
+from authnb.transport import asking, mount, provider_session, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +84,7 @@ class Client:
         """
         endpoint = self.provider.need("authorization_endpoint", "Try mode='device'.")
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
-        uri, _state = self._session().create_authorization_url(
+        uri, _state = self._asker().create_authorization_url(
             endpoint,
             state=state,
             code_verifier=verifier,
@@ -92,6 +96,23 @@ class Client:
         return AuthorizationRequest(
             uri=uri, redirect_uri=redirect_uri, state=state, nonce=nonce, code_verifier=verifier
         )
+
+    def get_ready(self) -> None:
+        """Load what redeeming takes and fetch the provider's keys, while the person signs in.
+
+        Returns at once. What fails here is tried again, and told, when it is needed.
+        """
+        worker = threading.Thread(target=self._get_ready, name="authnb-ready", daemon=True)
+        worker.start()
+        if observers:  # a record has the same order each time
+            worker.join(1.0)
+
+    def _get_ready(self) -> None:
+        if "openid" in self.scope.split():
+            with suppress(AuthnbError):
+                self.provider.keys.current()
+        import_module("authlib.integrations.requests_client")
+        import_module("authnb.identity")
 
     def redeem_code(self, response: AuthorizationResponse, request: AuthorizationRequest) -> Token:
         """The token for an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
@@ -114,15 +135,15 @@ class Client:
         """Ask for a device code and a user code (RFC 8628 section 3.1)."""
         what = "Asking for a device code"
         endpoint = self.provider.need("device_authorization_endpoint", "Try mode='loopback'.")
-        with asking(what, endpoint), self._session() as session:
-            response = session.request(
-                "POST",
-                endpoint,
-                withhold_token=True,
-                data={"scope": self.scope},
-                auth=session.client_auth(session.token_endpoint_auth_method),
-                headers={"Accept": "application/json"},
-            )
+        asker = self._asker()
+        url, headers, body = asker.client_auth(asker.token_endpoint_auth_method).prepare(
+            "POST",
+            endpoint,
+            {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            urlencode({"scope": self.scope}),
+        )
+        with asking(what, endpoint), provider_session() as http:
+            response = http.post(url, data=body, headers=headers)
         return read_device_authorization(response, what)
 
     def redeem_device_code(self, device: DeviceAuthorization) -> Token:
@@ -190,19 +211,24 @@ class Client:
                 f"{what} failed: {self.provider.host} answered for another person. Sign in again.",
             )
 
+    def _asker(self) -> Any:
+        """Authlib's client without a session: enough to ask the person, and it loads in no time."""
+        return OAuth2Client(None, code_challenge_method="S256", **self._registration())
+
     def _session(self, **more: Any) -> Any:  # Any: Authlib's stubs know only half of its session
+        from authlib.integrations.requests_client import OAuth2Session  # noqa: PLC0415 - loads while the person signs in
+
+        return mount(OAuth2Session(**self._registration(), **more))
+
+    def _registration(self) -> dict[str, Any]:
         method = self.token_endpoint_auth_method or self._auth_method()
-        return mount(
-            OAuth2Session(
-                self.client_id,
-                self.client_secret,
-                scope=self.scope,
-                code_challenge_method="S256",
-                token_endpoint_auth_method=method,
-                revocation_endpoint_auth_method=method,
-                **more,
-            )
-        )
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "scope": self.scope,
+            "token_endpoint_auth_method": method,
+            "revocation_endpoint_auth_method": method,
+        }
 
     def _auth_method(self) -> str:
         if self.client_secret is None:

@@ -129,6 +129,7 @@ def loopback_flow(
     with closing(LoopbackListener(ports, notify)) as listener:
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)
+        client.get_ready()
         yield Verification(uri=request.uri, expires_at=time.time() + timeout)
         while (response := listener.answer()) is None:
             if time.monotonic() >= deadline:
@@ -148,6 +149,7 @@ def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
     device = client.authorize_device()
     lifetime = min(device.expires_in, timeout)
     deadline = time.monotonic() + lifetime
+    client.get_ready()
     yield Verification(
         uri=device.verification_uri,
         uri_complete=device.verification_uri_complete,

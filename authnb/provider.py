@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import KW_ONLY, dataclass, field, fields
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import requests
 
 HTTP_OK = 200
-_KEYS_AGAIN_AFTER = 5.0  # seconds between two fetches of the same keys
+_KEYS_AGAIN_AFTER = 5.0  # seconds between two renewals of the same keys
 
 
 class Keys:
@@ -28,7 +29,7 @@ class Keys:
         self._jwks_uri = jwks_uri
         self._lock = threading.Lock()
         self._keys: list[dict[str, Any]] | None = None
-        self._fetched = 0.0
+        self._renewed = -math.inf
 
     def current(self) -> list[dict[str, Any]]:
         """The keys as JSON Web Keys (RFC 7517); fetched once and kept."""
@@ -38,8 +39,9 @@ class Keys:
     def renewed(self) -> list[dict[str, Any]] | None:
         """The keys fetched anew, or None if that was done moments ago: an answer cannot make us flood."""
         with self._lock:
-            if time.monotonic() - self._fetched < _KEYS_AGAIN_AFTER:
+            if time.monotonic() - self._renewed < _KEYS_AGAIN_AFTER:
                 return None
+            self._renewed = time.monotonic()
             return self._fetch()
 
     def _fetch(self) -> list[dict[str, Any]]:
@@ -59,7 +61,6 @@ class Keys:
                 "invalid_response", f"{what} failed: {self._jwks_uri} holds no list named 'keys'."
             )
         self._keys = [key for key in keys if isinstance(key, dict)]
-        self._fetched = time.monotonic()
         return self._keys
 
 

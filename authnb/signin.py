@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from concurrent.futures import Future
@@ -184,6 +183,8 @@ class Login:
             self.watch(self._view.update)
 
     async def _attend(self) -> Session:
+        import asyncio  # noqa: PLC0415 - whoever awaits has loaded it; a script need not
+
         try:
             with self._shown():
                 if self._view is not None:

@@ -182,7 +182,7 @@ def test_a_forged_signature_costs_one_new_look_at_the_keys(server: Server) -> No
     for _ in range(3):
         with pytest.raises(InvalidToken):
             verify(sign(claims(), OTHER), keys)
-    assert server.paths() == ["/jwks"], "the keys were fetched moments ago: no flood"
+    assert server.paths() == ["/jwks", "/jwks"], "a new look was taken moments ago: no flood"
 
 
 @pytest.mark.parametrize("new", [OTHER, BY_ALGORITHM["ES256"]])
@@ -191,7 +191,6 @@ def test_rotated_keys_are_found(server: Server, new: Any) -> None:
     keys = publish(server, RSA)
     assert verify(sign(claims()), keys)
     publish(server, new)
-    keys._fetched -= 60  # noqa: SLF001 - a minute later
     assert verify(sign(claims(), new, "RS256" if new is OTHER else "ES256"), keys)
     assert server.paths() == ["/jwks", "/jwks"]
 

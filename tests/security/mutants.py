@@ -120,7 +120,7 @@ MUTANTS = [
     Mutant(
         check="flood of key fetches",
         file="provider.py",
-        old="if time.monotonic() - self._fetched < _KEYS_AGAIN_AFTER:",
+        old="if time.monotonic() - self._renewed < _KEYS_AGAIN_AFTER:",
         new="if False:",
         tests=IDENTITY,
     ),
