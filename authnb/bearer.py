@@ -13,7 +13,7 @@ from authlib.integrations.requests_client import OAuth2Auth
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
-from authnb.errors import AuthnbError, LoginRequired
+from authnb.errors import AuthnbError, LoginRequired, without_frames
 from authnb.exchange import observe
 from authnb.keeper import expires_soon
 from authnb.transport import is_secure
@@ -131,9 +131,7 @@ class TokenAuth(OAuth2Auth):
                 failure = error
             else:
                 return
-        # Without its traceback: the frames below hold refresh tokens, and verbose ones print them
-        failure.__context__ = None
-        raise failure.with_traceback(None)
+        raise without_frames(failure)
 
     def give_up(self) -> Token | None:
         """The token, which is used no more."""

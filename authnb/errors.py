@@ -17,6 +17,19 @@ back, and what to do next. Neither ever holds a token, a code, a password or a c
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def without_frames(error: _Error) -> _Error:
+    """The error, to be raised again, without the frames it passed and the errors it came from.
+
+    Verbose tracebacks print each frame's variables, and below us they hold tokens.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
 
 class AuthnbError(Exception):
     """Every error of authnb: a short code in ``error``, a sentence or two in ``description``."""

@@ -7,6 +7,7 @@ only where it belongs: to the origins in ``api`` where they are given, else to h
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -16,7 +17,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authnb.answers import Token
 from authnb.bearer import Headers, TokenAuth, origin, signed_out
 from authnb.client import Client
-from authnb.errors import LoginRequired
+from authnb.errors import LoginRequired, without_frames
 from authnb.exchange import observe
 from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
 
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
     from authnb.storage import Account, TokenStorage
 
 API_TIMEOUT = (5.0, 60.0)  # seconds to connect, seconds without a byte
+
+
+def _without_frames(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of Authlib's, whose arguments are secrets, leaving none in a traceback."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, an interrupt too: raised again
+            failure = error
+        del args, kwargs
+        raise without_frames(failure)
+
+    return call
 
 
 class Session(OAuth2Session):
@@ -129,9 +145,12 @@ class Session(OAuth2Session):
         """
         if not withhold_token and auth is None and self.token_auth.keeper and not self.token:
             raise signed_out()
-        return super().request(
-            method, self._absolute(url), withhold_token=withhold_token, auth=auth, **kwargs
-        )
+        url = self._absolute(url)
+        try:
+            return super().request(method, url, withhold_token=withhold_token, auth=auth, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, an interrupt too: raised again
+            failure = error
+        raise without_frames(failure)
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect drops the token: it does whenever the origin changes."""
@@ -179,6 +198,11 @@ class Session(OAuth2Session):
             return url
         base = self._api[0]
         return urljoin(base if base.endswith("/") else base + "/", url.lstrip("/"))
+
+    fetch_token = _without_frames(OAuth2Session.fetch_token)
+    refresh_token = _without_frames(OAuth2Session.refresh_token)
+    revoke_token = _without_frames(OAuth2Session.revoke_token)
+    introspect_token = _without_frames(OAuth2Session.introspect_token)
 
     # A 307 would repeat a refresh token and a secret at another origin
 
