@@ -23,7 +23,7 @@ class Request:
 class Server:
     """Answers each path from ``routes``; keeps every request in ``requests``."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.routes: dict[str, Answer] = {}
         self.requests: list[Request] = []
         outer = self
@@ -47,9 +47,10 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://{host}:{self.port}"
 
     def json(self, path: str, value: Any, status: int = 200, **headers: str) -> None:
         """Answer this path with JSON."""

@@ -30,6 +30,7 @@ class Mutant:
 
 
 LISTENER = "tests/security/test_listener.py"
+ORIGINS = ("tests/test_session_origins.py",)
 ANSWERS, IDENTITY = ("tests/test_answers.py",), ("tests/test_identity.py",)
 MUTANTS = [
     Mutant(
@@ -207,6 +208,34 @@ MUTANTS = [
         old="return self._file.as_uri()",
         new="return address",
         tests=("tests/security/test_neighbours.py",),
+    ),
+    Mutant(
+        check="origin of the API",
+        file="bearer.py",
+        old="if self.origins and origin(url) not in self.origins:",
+        new="if False:",
+        tests=ORIGINS,
+    ),
+    Mutant(
+        check="no token in clear or to an address with a user name",
+        file="bearer.py",
+        old="if not is_secure(url):",
+        new="if False:",
+        tests=ORIGINS,
+    ),
+    Mutant(
+        check="a redirect elsewhere drops the token",
+        file="session.py",
+        old="return origin(old_url) != origin(new_url)",
+        new="return False",
+        tests=ORIGINS,
+    ),
+    Mutant(
+        check="a 401 from elsewhere gets no token",
+        file="bearer.py",
+        old="if response.status_code != UNAUTHORIZED or not carried or",
+        new="if response.status_code != UNAUTHORIZED or",
+        tests=ORIGINS,
     ),
     Mutant(
         check="secrets in a refusal",
