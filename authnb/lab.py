@@ -28,7 +28,9 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         print(f"Kept your changed {name}; the new version is beside it as {_beside(Path(name)).name}.")
     with DemoProvider() as demo:
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
-        command += [f"--LabApp.default_url=/lab/tree/{FIRST}", *_as_root(), *arguments]
+        # Not localhost: to a browser that is another site, which keeps cookies out of a notebook's frames
+        command += ["--ServerApp.ip=127.0.0.1", f"--LabApp.default_url=/lab/tree/{FIRST}", *_as_root()]
+        command += arguments
         environment = {**os.environ, "AUTHNB_DEMO": demo.issuer}
         print(f"The provider for learning runs at {demo.issuer}; the notebooks are in {folder}.", flush=True)
         return _until_it_ends(command, environment)

@@ -15,6 +15,7 @@ import re
 import sys
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Callable
 
@@ -50,6 +51,13 @@ def ensure(holds: object, why: str) -> None:
     """Go on if it holds, else say why not."""
     if not holds:
         raise Wrong(why)
+
+
+def pairs(answer: Any, right: dict[str, tuple[Any, str]]) -> None:
+    """Go on if the answer has the right value behind each name, else say which one to think about, and a reason."""
+    for name, (value, why) in right.items():
+        got = answer.get(name)
+        ensure(type(got) is type(value) and got == value, f"Think again about: {name}. {why}")
 
 
 def exercise(notebook: str, *, hint: str, praise: str) -> Callable[[Callable[..., None]], Callable[..., Outcome]]:
@@ -157,6 +165,35 @@ def of_class(folder: str | Path) -> str:
     return "\n".join(lines)
 
 
+# 00_sign_in
+
+
+@exercise(
+    "00",
+    hint="Put 'the provider', 'the notebook' or 'the API' behind each.",
+    praise="Each goes to one place, and the others have no use for it.",
+)
+def meant_for(answer: Any) -> None:
+    right = {
+        "your password": ("the provider", "Into whose page did you type it?"),
+        "the ID token": ("the notebook", "It answers the question: who signed in here?"),
+        "the access token": ("the API", "It goes along with each call."),
+    }
+    pairs(answer, right)
+
+
+@exercise(
+    "00",
+    hint="Give the hour with the largest mean, a whole number from 0 to 23.",
+    praise="On the way to work. In the evening there is a second, smaller one.",
+)
+def rush_hour(answer: Any) -> None:
+    whole = isinstance(answer, Integral) and not isinstance(answer, bool)
+    ensure(whole, f"Give the hour as a whole number, not {type(answer).__name__}.")
+    ensure(answer != 18, "That is the second peak. Compare the two.")
+    ensure(answer == 8, "Look at the plot: where is the highest line at its highest?")
+
+
 # 02_login_page
 
 
@@ -197,13 +234,12 @@ def state_matches(matches: Any) -> None:
 )
 def who_protects_what(answer: Any) -> None:
     right = {
-        "the answer belongs to this browser": "state",
-        "the ID token belongs to this sign-in": "nonce",
-        "a stolen code is worth nothing": "code_challenge",
-        "the token opens no more than needed": "scope",
+        "the answer belongs to this browser": ("state", "It goes out with the request, and comes back in the address."),
+        "the ID token belongs to this sign-in": ("nonce", "It comes back inside something signed."),
+        "a stolen code is worth nothing": ("code_challenge", "Its other half stays at home."),
+        "the token opens no more than needed": ("scope", "It says what is asked for."),
     }
-    for sentence, name in right.items():
-        ensure(answer.get(sentence) == name, f"Think again about: {sentence}.")
+    pairs(answer, right)
 
 
 # 03_callback
@@ -263,14 +299,13 @@ def why_refuse(why: Any) -> None:
 )
 def what_broke(answer: Any) -> None:
     right = {
-        "import Flask and url_for": "NameError",
-        "code_challenge_method='S256'": "invalid_request",
-        "token['userinfo'] in place of parse_id_token(token)": "missing 'nonce'",
-        "return ...": "no valid response",
-        "a table of accounts": "nothing was stored",
+        "import Flask and url_for": ("NameError", "Python did not know a word."),
+        "code_challenge_method='S256'": ("invalid_request", "The provider refused the request."),
+        "token['userinfo'] in place of parse_id_token(token)": ("missing 'nonce'", "A call has changed since the tutorial was written."),
+        "return ...": ("no valid response", "Flask had nothing to send."),
+        "a table of accounts": ("nothing was stored", "It said thank you, and then?"),
     }
-    for line, reason in right.items():
-        ensure(answer.get(line) == reason, f"Think again about: {line}.")
+    pairs(answer, right)
 
 
 @exercise(
@@ -350,13 +385,12 @@ def keep_and_fits(functions: Any) -> None:
 )
 def what_helps(answer: Any) -> None:
     right = {
-        "the table of accounts is stolen": "salted hash",
-        "two people take one name at the same moment": "unique column",
-        "another site sends the form in your name": "CSRF token",
-        "somebody chooses the password 'password'": "validation",
+        "the table of accounts is stolen": ("salted hash", "What must the thief not be able to read off it?"),
+        "two people take one name at the same moment": ("unique column", "Who decides when both have looked?"),
+        "another site sends the form in your name": ("CSRF token", "What does our own page know that the other one cannot?"),
+        "somebody chooses the password 'password'": ("validation", "It can be said before anything is stored."),
     }
-    for danger, help_ in right.items():
-        ensure(answer.get(danger) == help_, f"Think again about: {danger}.")
+    pairs(answer, right)
 
 
 # 09_break_it
@@ -369,16 +403,15 @@ def what_helps(answer: Any) -> None:
 )
 def attack_and_defence(answer: Any) -> None:
     right = {
-        "a link signs you in as somebody else": "state",
-        "a code is read in a log and traded first": "PKCE",
-        "a code is traded a second time": "use once",
-        "an ID token says alg none": "signature",
-        "an ID token for another client is shown to us": "aud",
-        "an honest provider's code is sent to a bad one": "iss",
-        "two threads use one refresh token": "one lock",
+        "a link signs you in as somebody else": ("state", "The answer did not belong to your browser."),
+        "a code is read in a log and traded first": ("PKCE", "Something that never left the client is missing."),
+        "a code is traded a second time": ("use once", "Here the thief has everything, but comes late."),
+        "an ID token says alg none": ("signature", "Who vouches for what it says?"),
+        "an ID token for another client is shown to us": ("aud", "It is real; for whom was it made?"),
+        "an honest provider's code is sent to a bad one": ("iss", "The client mistook who had answered."),
+        "two threads use one refresh token": ("one lock", "Nobody is evil here, only quick."),
     }
-    for attack, defence in right.items():
-        ensure(answer.get(attack) == defence, f"Think again about: {attack}.")
+    pairs(answer, right)
 
 
 @exercise(
@@ -420,13 +453,12 @@ def next_wait(wait: Any) -> None:
 )
 def who_sees_what(answer: Any) -> None:
     right = {
-        "user_code": "the person",
-        "device_code": "the client",
-        "verification_uri": "the person",
-        "access_token": "the client",
+        "user_code": ("the person", "It is short enough to type."),
+        "device_code": ("the client", "It buys the token."),
+        "verification_uri": ("the person", "Somebody has to open it."),
+        "access_token": ("the client", "It opens the API to whoever holds it."),
     }
-    for name, who in right.items():
-        ensure(answer.get(name) == who, f"Think again about {name}.")
+    pairs(answer, right)
 
 
 # 06_tokens
@@ -452,14 +484,13 @@ def is_fresh(fresh: Any) -> None:
 )
 def true_or_false(answer: Any) -> None:
     right = {
-        "a refresh token is sent to the API": False,
-        "with rotation a refresh token works once": True,
-        "a used refresh token that comes again ends the whole sign-in": True,
-        "an access token can be read by the client": False,
-        "signing out here ends the provider's own session": False,
+        "a refresh token is sent to the API": (False, "It goes to the token endpoint, and nowhere else."),
+        "with rotation a refresh token works once": (True, "With each renewal came a new one."),
+        "a used refresh token that comes again ends the whole sign-in": (True, "Look at part 4: who was out?"),
+        "an access token can be read by the client": (False, "For whom is that letter?"),
+        "signing out here ends the provider's own session": (False, "That session belongs to the browser."),
     }
-    for sentence, value in right.items():
-        ensure(answer.get(sentence) is value, f"Think again about: {sentence}.")
+    pairs(answer, right)
 
 
 # 01_provider
@@ -484,14 +515,13 @@ def well_known(address: Any) -> None:
 )
 def kinds_of_client(answer: Any) -> None:
     right = {
-        "a notebook that you share": "public",
-        "an app on a phone": "public",
-        "a Flask application on your server": "confidential",
-        "a script in the page of a web site": "public",
-        "a nightly job on your server": "confidential",
+        "a notebook that you share": ("public", "Who can read what is in it?"),
+        "an app on a phone": ("public", "The same app is on every phone."),
+        "a Flask application on your server": ("confidential", "Who can read the files on your server?"),
+        "a script in the page of a web site": ("public", "Every visitor's browser loads it."),
+        "a nightly job on your server": ("confidential", "Who can read the files on your server?"),
     }
-    for program, kind in right.items():
-        ensure(answer.get(program) == kind, f"Think again about: {program}.")
+    pairs(answer, right)
 
 
 # 07_call_an_api
@@ -538,14 +568,13 @@ def busiest(answer: Any) -> None:
 )
 def which_way(answer: Any) -> None:
     right = {
-        "JupyterLab on your own laptop": "loopback",
-        "a kernel on a JupyterHub": "device",
-        "a terminal over SSH": "device",
-        "papermill in the night": "nobody",
-        "a test in CI": "nobody",
+        "JupyterLab on your own laptop": ("loopback", "Browser and kernel are on one computer."),
+        "a kernel on a JupyterHub": ("device", "The callback would go to the laptop, where nobody listens."),
+        "a terminal over SSH": ("device", "Your browser is on another computer than the program."),
+        "papermill in the night": ("nobody", "Who would click?"),
+        "a test in CI": ("nobody", "Who would click?"),
     }
-    for place, way in right.items():
-        ensure(answer.get(place) == way, f"Think again about: {place}.")
+    pairs(answer, right)
 
 
 @exercise(

@@ -59,7 +59,7 @@ class Callback:
         return self.answers[-1]
 
 
-def frame(served: Served, height: int = 320) -> Any:
+def frame(served: Served, height: int = 160) -> Any:
     """The application in a frame of the notebook; where nobody looks, a line of text instead."""
     from authnb.place import here
 

@@ -136,6 +136,8 @@ def encoded(part: bytes) -> str:
 
 # A mistake that learners make in each exercise, and a word of what they are told
 MISTAKES: dict[str, tuple[Any, str]] = {
+    "00/meant_for": ({"your password": "the notebook"}, "type it"),
+    "00/rush_hour": (18, "second peak"),
     "01/well_known": (lambda issuer: issuer + "/.well-known/openid-configuration", "slash"),
     "01/kinds_of_client": ({"a notebook that you share": "confidential"}, "share"),
     "07/all_rows": (lambda get, address: get(address)["measurements"], "first page"),
@@ -194,6 +196,13 @@ def test_a_common_mistake_is_explained(name: str) -> None:
     assert word in outcome.text
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_solution_goes_into_its_cell(name: str) -> None:
+    """It ends in the same line, so that it names what the notebook names and nothing else of it."""
+    given = cell_with(name).strip().splitlines()[-1]
+    assert solution(name).read_text(encoding="utf-8").strip().splitlines()[-1] == given
+
+
 def test_every_solution_belongs_to_an_exercise() -> None:
     assert {path.name for path in (NOTEBOOKS / "solutions").glob("*.py")} == {
         solution(name).name for name in ALL
@@ -233,7 +242,7 @@ def test_a_class_sees_names_of_exercises_and_nothing_else(
         check=True,
         timeout=60,
     ).stdout
-    assert re.search(r"^ada +·? *1 ", table, re.MULTILINE)
+    assert re.search(r"^ada +· +· +1 ", table, re.MULTILINE)
     assert len(table.splitlines()) == 6
     assert "<b>" not in table
 

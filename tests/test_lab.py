@@ -120,6 +120,7 @@ def address(process: subprocess.Popen[bytes], log: Path) -> str:
     while process.poll() is None:
         found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=", log.read_text())
         if found and patient.get(found[1] + "/api", timeout=20).ok:
+            assert "//localhost" not in log.read_text(), "another site than the frames in notebook 08"
             return found[1]
         threading.Event().wait(0.05)
     pytest.fail(log.read_text())
@@ -186,4 +187,40 @@ def test_a_person_signs_up_and_plots(lab: str, chromium: Any, tmp_path: Path) ->
     saved = requests.get(f"{lab}/api/contents/00_sign_in.ipynb?token=lab-token", timeout=20).text
     assert "state=" not in saved
     assert PASSWORD not in saved
+    context.close()
+
+
+def test_a_person_signs_in_to_the_mended_application_in_its_frame(lab: str, chromium: Any) -> None:
+    """Notebook 08: the frame greets who signed in on the tab that it opened."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    page.goto(f"{lab}/lab/tree/08_the_flask_app.ipynb?reset&token=lab-token")
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+    page.evaluate(
+        """async () => {
+            const {content, sessionContext} = window.jupyterapp.shell.currentWidget;
+            await sessionContext.ready;
+            const frame = content.widgets.findIndex(cell => cell.model.sharedModel.source.startsWith('kit.frame('));
+            content.activeCellIndex = frame + 1;
+            await window.jupyterapp.commands.execute('notebook:run-all-above');
+        }"""
+    )
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("heading")).to_have_text("Hello stranger", timeout=60_000)
+    with context.expect_page() as opened:
+        frame.get_by_role("link", name="Sign in").click()
+    provider = opened.value
+    provider.get_by_label("Name", exact=True).fill("ada")
+    provider.get_by_label("Password", exact=True).fill("a long passphrase of ada")
+    provider.get_by_role("button", name="Sign in").click()
+    expect(provider.get_by_role("heading")).to_have_text("Hello Ada")
+
+    page.bring_to_front()
+    page.evaluate(
+        """async () => {
+            window.jupyterapp.shell.currentWidget.content.activeCellIndex -= 1;
+            await window.jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    expect(frame.get_by_role("heading")).to_have_text("Hello Ada")
     context.close()

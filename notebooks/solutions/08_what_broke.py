@@ -1,8 +1,8 @@
-mended = {
+mended_lines = {
     "import Flask and url_for": "NameError",
     "code_challenge_method='S256'": "invalid_request",
     "token['userinfo'] in place of parse_id_token(token)": "missing 'nonce'",
     "return ...": "no valid response",
     "a table of accounts": "nothing was stored",
 }
-checks.what_broke(mended)
+checks.what_broke(mended_lines)

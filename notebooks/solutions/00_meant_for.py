@@ -1,0 +1,6 @@
+meant_for = {
+    "your password": "the provider",
+    "the ID token": "the notebook",
+    "the access token": "the API",
+}
+checks.meant_for(meant_for)
