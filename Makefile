@@ -10,7 +10,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint mutants notebooks clean
+.PHONY: lab test lint bench mutants notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -25,6 +25,10 @@ lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# Measure against what people would use instead; writes tests/bench/REPORT.md. make bench ARGS=startup for one.
+bench: $(INSTALLED)
+	$(PY) tests/bench $(ARGS)
 
 # Switch off each check of the client in a copy and see that a test notices.
 mutants: $(INSTALLED)
