@@ -26,6 +26,8 @@ ANSWERS = {
     "redirect": (307, "text/html", b""),
 }
 
+PATIENCE = 60.0  # seconds
+
 
 class Between:
     """Stands before ``target``. ``fate`` says for each renewal what becomes of it.
@@ -41,6 +43,7 @@ class Between:
         self.headers: list[dict[str, str]] = []
         self.elsewhere = ""
         self.over = threading.Event()
+        self._noted = threading.Condition()
         self.host = urlsplit(target).netloc
         self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.between = self
@@ -49,9 +52,20 @@ class Between:
     def note(self, headers: dict[str, str]) -> str:
         """Count a renewal, and say what becomes of it."""
         fate = self.fate()
-        self.fates.append(fate)
-        self.headers.append(headers)
+        with self._noted:
+            self.fates.append(fate)
+            self.headers.append(headers)
+            self._noted.notify_all()
         return fate
+
+    def wait_for(self, renewals: int, fate: str | None = None, seconds: float = PATIENCE) -> bool:
+        """Wait until so many renewals came here, or so many of this fate; whether they did."""
+
+        def enough() -> bool:
+            return (len(self.fates) if fate is None else self.fates.count(fate)) >= renewals
+
+        with self._noted:
+            return self._noted.wait_for(enough, seconds)
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

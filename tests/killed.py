@@ -10,10 +10,10 @@ import json
 import os
 import pickle
 import random
+import select
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,18 @@ def was_killed(pid: int) -> bool:
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise RuntimeError("the child failed")
     return os.WIFSIGNALED(status)
+
+
+def kill_after(seconds: float, deed: Callable[[], None]) -> None:
+    """Do this in another process, and kill it after so long in the midst of it."""
+    ended, held_by_the_child = os.pipe()
+    pid = child(deed)
+    os.close(held_by_the_child)
+    early = select.select([ended], [], [], seconds)[0]
+    os.kill(pid, signal.SIGKILL)
+    os.close(ended)
+    if not was_killed(pid) or early:
+        raise RuntimeError("the child ended by itself")
 
 
 def kill_at(line: int) -> None:
@@ -123,10 +135,7 @@ def saves(directory: Path, count: int) -> dict[str, Any]:
             for following in range(start + 1, start + 10_000):
                 FileStorage(directory).save(ACCOUNT, sign_in(following))
 
-        pid = child(save)
-        time.sleep(chance.uniform(0.0005, 0.012))
-        os.kill(pid, signal.SIGKILL)
-        was_killed(pid)
+        kill_after(chance.uniform(0.0005, 0.012), save)
         after = number(FileStorage(directory))
         if after < before:
             raise RuntimeError("an older sign-in came back")
@@ -147,10 +156,7 @@ def renewals(count: int) -> dict[str, Any]:
             while True:
                 session.token = keeper.renew(session.token)
 
-        pid = child(renew)
-        time.sleep(chance.uniform(0.001, 0.03))
-        os.kill(pid, signal.SIGKILL)
-        was_killed(pid)
+        kill_after(chance.uniform(0.001, 0.03), renew)
         kept = keeper.storage.load(keeper.account)
         session.token = kept.token
         try:

@@ -1,4 +1,4 @@
-"""One of several processes that use a stored sign-in: calls the API for a while, and reports in JSON."""
+"""One of several processes that use a stored sign-in: calls the API until its input ends, and reports in JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import pickle
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from authnb.files import FileStorage
     from authnb.storage import Account
+
+PACE = 0.05  # seconds between two calls
 
 
 class Watched:
@@ -44,7 +47,16 @@ class Watched:
 session = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
 storage = Watched(session.token_auth.keeper.storage)
 session.token_auth.keeper = replace(session.token_auth.keeper, storage=storage)
-path = sys.argv[2] if len(sys.argv) > 2 else "/stations"
+over = threading.Event()
+
+
+def listen() -> None:
+    """Nothing more is said to us; but when it ends, so do we."""
+    sys.stdin.buffer.read()
+    over.set()
+
+
+threading.Thread(target=listen, daemon=True).start()
 first = session.token["access_token"]
 
 
@@ -56,14 +68,12 @@ def memory() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
 
 
-begin = time.monotonic()
-seconds = float(sys.argv[1])
 calls, refused, lost, tokens, used = 0, 0, [], set(), []
-while (elapsed := time.monotonic() - begin) < seconds:
+while not over.wait(PACE):
     calls += 1
     storage.was_over = False
     try:
-        session.get(path).raise_for_status()
+        session.get(sys.argv[1]).raise_for_status()
     except ProviderError as error:
         # If no process had a token that still lived, the call could not have succeeded
         if storage.was_over:
@@ -74,9 +84,8 @@ while (elapsed := time.monotonic() - begin) < seconds:
         lost.append(f"{type(error).__name__}: {error}")
     if session.token["access_token"] != first:
         tokens.add(hashlib.sha256(session.token["access_token"].encode()).hexdigest()[:12])
-    if elapsed > (len(used) + 1) * seconds / 4:
+    if calls % 50 == 0:
         used.append(memory())
-    time.sleep(0.05)
 report = {
     "calls": calls,
     "refused": refused,
