@@ -10,7 +10,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint bench mutants notebooks clean
+.PHONY: lab test lint bench interop mutants notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -29,6 +29,10 @@ lint: $(INSTALLED)
 # Measure against what people would use instead; writes tests/bench/REPORT.md. make bench ARGS=startup for one.
 bench: $(INSTALLED)
 	$(PY) tests/bench $(ARGS)
+
+# What the providers of others can do with authnb: install them, try everything, keep the table in docs/interop.md.
+interop: $(INSTALLED)
+	AUTHNB_REQUIRE_ALL=1 $(PY) tests/interop/matrix.py
 
 # Switch off each check of the client in a copy and see that a test notices.
 mutants: $(INSTALLED)

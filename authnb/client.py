@@ -29,7 +29,7 @@ from authnb.exchange import Seen, observers, tell
 from authnb.transport import asking, mount, provider_session, read_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import requests
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from authnb.provider import Provider
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+# Claims of which at least one is told where the scope is granted (OpenID Connect Core section 5.4)
+_TOLD = {"profile": {"name", "preferred_username", "nickname", "given_name"}, "email": {"email"}}
 _SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token"}
 
 
@@ -83,6 +85,10 @@ class Client:
         ``parameters`` are added to the address: ``prompt``, ``login_hint`` and the like.
         """
         endpoint = self.provider.need("authorization_endpoint", "Try mode='device'.")
+        if "offline_access" in self.scope.split():
+            parameters.setdefault(
+                "prompt", "consent"
+            )  # OpenID Connect Core section 11: without it, no refresh token
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
         uri, _state = self._asker().create_authorization_url(
             endpoint,
@@ -129,7 +135,7 @@ class Client:
                 f"{self.provider.host} sent no ID token although the scope 'openid' asks for one. Take "
                 "'openid' out of scope= if it is an OAuth 2.0 provider without OpenID Connect.",
             )
-        return self._identified(token, nonce=request.nonce)
+        return self._with_userinfo(self._identified(token, nonce=request.nonce))
 
     def authorize_device(self) -> DeviceAuthorization:
         """Ask for a device code and a user code (RFC 8628 section 3.1)."""
@@ -155,7 +161,7 @@ class Client:
         token = self._fetch_token(
             "Signing in with a device code", grant_type=DEVICE_CODE, device_code=device.device_code
         )
-        return self._identified(token, nonce=None)
+        return self._with_userinfo(self._identified(token, nonce=None))
 
     def refresh(self, token: Mapping[str, Any]) -> Token:
         """A new token for the refresh token in this one (RFC 6749 section 6).
@@ -178,6 +184,7 @@ class Client:
             del new["id_token"]
         if "userinfo" in new:
             self._check_same_person(new["userinfo"], token, "Renewing the token")
+            new["userinfo"] = {**token.get("userinfo", {}), **new["userinfo"]}
         kept = ("refresh_token", "scope", "id_token", "userinfo")
         return Token({**{name: token[name] for name in kept if name in token}, **new})
 
@@ -202,6 +209,24 @@ class Client:
         self._check_same_person(told, token, what)
         return told
 
+    def _with_userinfo(self, token: Mapping[str, Any]) -> Token:
+        """The token with the claims that its scope asks for and only the userinfo endpoint tells (section 5.4).
+
+        Where that endpoint fails the person is signed in all the same; where it tells of another, `InvalidToken`.
+        """
+        known = token.get("userinfo") or {}
+        granted = (token.get("scope") or self.scope).split()
+        untold = any(scope in granted and not names & known.keys() for scope, names in _TOLD.items())
+        if not untold or self.provider.userinfo_endpoint is None:
+            return Token(token)
+        try:
+            told = self.userinfo(token)
+        except InvalidToken:
+            raise
+        except ProviderError:
+            return Token(token)
+        return Token({**token, "userinfo": {**told, **known}})
+
     def _check_same_person(self, told: Any, token: Mapping[str, Any], what: str) -> None:
         """OpenID Connect Core sections 5.3.2 and 12.2: nothing told later changes who is signed in."""
         known = token.get("userinfo")
@@ -221,21 +246,27 @@ class Client:
         return mount(OAuth2Session(**self._registration(), **more))
 
     def _registration(self) -> dict[str, Any]:
-        method = self.token_endpoint_auth_method or self._auth_method()
+        method = self.token_endpoint_auth_method or self._auth_method(
+            self.provider.token_endpoint_auth_methods_supported
+        )
+        # RFC 8414 section 2: what the revocation endpoint takes may be less than what the token endpoint takes
+        revoking = self.provider.revocation_endpoint_auth_methods_supported
         return {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
             "scope": self.scope,
             "token_endpoint_auth_method": method,
-            "revocation_endpoint_auth_method": method,
+            "revocation_endpoint_auth_method": (
+                method if not revoking or method in revoking else self._auth_method(revoking)
+            ),
         }
 
-    def _auth_method(self) -> str:
+    def _auth_method(self, supported: Collection[str]) -> str:
         if self.client_secret is None:
             return "none"
         # RFC 8414 section 2: where the metadata is silent, client_secret_basic
-        supported = self.provider.token_endpoint_auth_methods_supported or ("client_secret_basic",)
-        return "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
+        basic = not supported or "client_secret_basic" in supported
+        return "client_secret_basic" if basic else "client_secret_post"
 
     def _fetch_token(self, what: str, **parameters: str | None) -> dict[str, Any]:
         endpoint = self.provider.need("token_endpoint", "Nobody can sign in there without one.")

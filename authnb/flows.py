@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 TIMEOUT = 300.0  # seconds a person has to sign in
 _LISTENING = 0.25  # seconds between two looks at the listener, if it cannot notify
 _SLOWER = 5.0  # seconds more after each slow_down (RFC 8628 section 3.5)
+# A provider that finds the redirect address wrong does not send the browser back (RFC 6749 section 4.1.2.1)
+_NOT_REGISTERED = (
+    " If the provider's page showed an error instead, the client may not be registered with the redirect address "
+    "{}; where its port must be a certain one, give it with redirect_port=."
+)
 _PATIENCE = {"timeout", "unreachable", "server_error", "temporarily_unavailable"}
 
 
@@ -133,7 +138,7 @@ def loopback_flow(
         yield Verification(uri=request.uri, expires_at=time.time() + timeout)
         while (response := listener.answer()) is None:
             if time.monotonic() >= deadline:
-                raise _too_late(timeout)
+                raise _too_late(timeout, _NOT_REGISTERED.format(listener.redirect_uri))
             yield Pending(wait=_LISTENING)
     response.check(client.provider)
     return client.redeem_code(response, request)
@@ -173,9 +178,9 @@ def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
     raise _too_late(lifetime)
 
 
-def _too_late(seconds: float) -> LoginFailed:
+def _too_late(seconds: float, hint: str = "") -> LoginFailed:
     return LoginFailed(
         "expired_token",
         f"Nobody signed in within {seconds:.0f} seconds. Run the cell again for a new link or code; "
-        "timeout= gives more time.",
+        f"timeout= gives more time.{hint}",
     )

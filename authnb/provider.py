@@ -85,6 +85,7 @@ class Provider:
     scopes_supported: tuple[str, ...] = ()
     prompt_values_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     authnb_signup: dict[str, Any] | None = None  # how accounts are created, see `authnb.registration`
     sign_up_page: str | None = None  # the same, by hand: a page of the provider

@@ -7,6 +7,7 @@ and the sign-in goes on waiting.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -44,7 +45,7 @@ h1 {{ font-size: 1.25rem }}
 _NOTHING = ("Nothing here", "This address takes the answer to a sign-in, and nothing else.")
 _NOT_OURS = (
     "Not the sign-in your notebook waits for",
-    "Perhaps it was used already, or belongs to an earlier try. Open the page from your notebook again.",
+    "Open the page from your notebook again. If you said no at the provider, cancel the sign-in in your notebook.",
 )
 _DONE = ("Go back to your notebook", "It has the answer and goes on by itself. You can close this tab.")
 _DECLINED = ("You were not signed in", "Go back to your notebook. It says why, and what to do.")
@@ -114,7 +115,9 @@ class _Server(ThreadingTCPServer):
     """Answers whoever knocks, with no more connections, bytes and seconds than there are above."""
 
     daemon_threads = True
-    allow_reuse_address = False  # nobody else may share our port
+    # Nobody else may share our port. Elsewhere than on Windows that holds all the same, and without it a port is
+    # closed to the next sign-in for a minute.
+    allow_reuse_address = os.name == "posix"
     request_queue_size = 128
     state: str | None = None
     answer: AuthorizationResponse | None = None
