@@ -137,7 +137,11 @@ class Attempt:
         mode = self._mode or modes[0]
         self._watched.connected(self, client, mode, modes)
         flow = self._plan.flow(client, mode, self.wake)
-        token = drive(flow, self._ask, self._sleep, self._fill)
+        try:
+            token = drive(flow, self._ask, self._sleep, self._fill)
+        except AuthnbError:
+            client.provider.forget_documents()
+            raise
         if self._watched.is_current(self):
             self._keep(SignIn(token=token, provider=client.provider, scope=client.scope))
         return self._open_session(client, token)

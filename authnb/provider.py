@@ -9,16 +9,14 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from authnb import documents
 from authnb.clock import Clock
 from authnb.errors import ProviderError
-from authnb.transport import asking, is_loopback, is_secure, provider_session, read_object
+from authnb.transport import is_loopback, is_secure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    import requests
-
-HTTP_OK = 200
 _KEYS_AGAIN_AFTER = 5.0  # seconds between two renewals of the same keys
 
 
@@ -42,9 +40,9 @@ class Keys:
             if time.monotonic() - self._renewed < _KEYS_AGAIN_AFTER:
                 return None
             self._renewed = time.monotonic()
-            return self._fetch()
+            return self._fetch(anew=True)
 
-    def _fetch(self) -> list[dict[str, Any]]:
+    def _fetch(self, *, anew: bool = False) -> list[dict[str, Any]]:
         what = "Reading the provider's keys"
         if self._jwks_uri is None:
             raise ProviderError(
@@ -52,10 +50,7 @@ class Keys:
                 "The provider names no jwks_uri, so its ID tokens cannot be verified. Give "
                 "its address: Provider.discover(…, jwks_uri=…).",
             )
-        with asking(what, self._jwks_uri), provider_session() as http:
-            response = http.get(self._jwks_uri, headers={"Accept": "application/json"})
-            document = _ok(response, what, self._jwks_uri)
-        keys = document.get("keys")
+        keys = documents.read(self._jwks_uri, what, anew=anew).get("keys")
         if not isinstance(keys, list):
             raise ProviderError(
                 "invalid_response", f"{what} failed: {self._jwks_uri} holds no list named 'keys'."
@@ -131,16 +126,23 @@ class Provider:
         another issuer (OpenID Connect Discovery section 4.3, RFC 8414 section 3.3).
         """
         _check_address("issuer", issuer, issuer=issuer)
-        with provider_session() as http:
-            metadata, trouble = _try_document(http, _openid_address(issuer), issuer)
-            if not set(needs) <= {*metadata, *by_hand}:
-                more, _more_trouble = _try_document(http, _oauth_address(issuer), issuer)
-                metadata = {**more, **metadata}
+        metadata, trouble = _try_document(_openid_address(issuer), issuer)
+        if not set(needs) <= {*metadata, *by_hand}:
+            more, _more_trouble = _try_document(_oauth_address(issuer), issuer)
+            metadata = {**more, **metadata}
         if not metadata:
             if by_hand:
                 return cls(issuer, **by_hand)
             raise trouble or ProviderError("invalid_metadata", f"{issuer} has no metadata.")
-        return cls(**{**_read_metadata(metadata, issuer), **by_hand})
+        try:
+            return cls(**{**_read_metadata(metadata, issuer), **by_hand})
+        except ProviderError:
+            documents.forget(_openid_address(issuer), _oauth_address(issuer))
+            raise
+
+    def forget_documents(self) -> None:
+        """Read metadata and keys anew the next time: what was kept of them may be why a sign-in failed."""
+        documents.forget(_openid_address(self.issuer), _oauth_address(self.issuer), self.jwks_uri)
 
     def need(self, name: str, hint: str) -> str:
         """The endpoint of that name, or a `ProviderError` with a hint at what to do without it."""
@@ -164,27 +166,12 @@ def _oauth_address(issuer: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"
 
 
-def _try_document(
-    http: requests.Session, address: str, issuer: str
-) -> tuple[dict[str, Any], ProviderError | None]:
+def _try_document(address: str, issuer: str) -> tuple[dict[str, Any], ProviderError | None]:
     """The document at that address; or nothing, and why."""
-    what = f"Reading the metadata of {issuer}"
-    with asking(what, address):
-        response = http.get(address, headers={"Accept": "application/json"})
     try:
-        return _ok(response, what, address), None
-    except ProviderError as trouble:
+        return documents.read(address, f"Reading the metadata of {issuer}"), None
+    except documents.NoDocument as trouble:
         return {}, trouble
-
-
-def _ok(response: requests.Response, what: str, address: str) -> dict[str, Any]:
-    if response.status_code != HTTP_OK:
-        raise ProviderError(
-            "invalid_response",
-            f"{what} failed: {address} answered HTTP {response.status_code}. Check the issuer's address; for "
-            "a provider without discovery give its endpoints: Provider(issuer, token_endpoint=…, …).",
-        )
-    return read_object(response, what)
 
 
 def _read_metadata(document: Mapping[str, Any], asked: str) -> dict[str, Any]:

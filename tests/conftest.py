@@ -28,3 +28,9 @@ def _somebody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "AUTHNB_DEMO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTHNB_INTERACTIVE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _no_traces(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test stores, it stores in a folder of its own."""
+    monkeypatch.setenv("AUTHNB_HOME", str(tmp_path_factory.mktemp("home")))

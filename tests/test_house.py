@@ -20,6 +20,7 @@ ORDER = [
     "clock",
     "transport",
     "answers",
+    "documents",
     "provider",
     "identity",
     "client",
