@@ -1,6 +1,7 @@
 # Needs python3 (3.11 or later) with venv. Everything else is installed into .venv.
 PYTHON ?= python3
 ARGS ?=
+FUZZ_SECONDS ?= 60
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -10,7 +11,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint bench interop mutants notebooks clean
+.PHONY: lab test lint bench interop mutants fuzz notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -37,6 +38,10 @@ interop: $(INSTALLED)
 # Switch off each check of the client in a copy and see that a test notices.
 mutants: $(INSTALLED)
 	$(PY) tests/security/mutants.py
+
+# Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
+fuzz: $(INSTALLED)
+	$(PY) tests/security/fuzz.py $(FUZZ_SECONDS)
 
 # Run the notebooks and keep their outputs in the repository.
 notebooks: $(INSTALLED)

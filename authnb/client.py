@@ -203,6 +203,11 @@ class Client:
         endpoint = self.provider.need("userinfo_endpoint", "Ask for the scope 'openid' instead.")
         with asking(what, endpoint), self._session(token=Token(token)) as session:
             response = session.get(endpoint, headers={"Accept": "application/json"})
+        return self._read_userinfo(response, token, what)
+
+    def _read_userinfo(
+        self, response: requests.Response, token: Mapping[str, Any], what: str
+    ) -> dict[str, Any]:
         if not response.ok:
             raise read_refusal(response, what, secrets=[token["access_token"]])
         told = read_object(response, what)

@@ -106,6 +106,8 @@ def _header(id_token: str) -> dict[str, Any]:
         header = jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
     except (JoseError, ValueError):
         raise _invalid("it is not a signed JSON Web Token") from None
+    if not isinstance(header, dict):  # joserfc takes the text "alg" for one that has it
+        raise _invalid("its header is no JSON object")
     if header.get("alg") not in ALGORITHMS:
         raise _invalid(f"its algorithm {str(header.get('alg'))[:20]!r} is none a provider's key can make")
     if "crit" in header:  # RFC 7515 section 4.1.11

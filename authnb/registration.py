@@ -25,7 +25,9 @@ from authnb.flows import Field, Form, loopback_flow
 from authnb.transport import asking, is_loopback, is_secure, provider_session, read_object, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+
+    import requests
 
     from authnb.client import Client
     from authnb.flows import Flow
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 FORM = "form"
 _CREATED = {200, 201}
 _MOST_FIELDS = 20
+_CREATING = "Creating the account"
 _KINDS = {"text", "email", "password"}
 
 
@@ -115,7 +118,7 @@ def _field(item: Any) -> Field | None:
     return Field(
         name=name,
         label=text(item, "label", 60) or name,
-        kind=kind if kind in _KINDS else "text",
+        kind=kind if isinstance(kind, str) and kind in _KINDS else "text",
         required=item.get("required") is True,
         help=text(item, "help") or "",
         pattern=text(rule, "pattern"),
@@ -131,25 +134,28 @@ def _count(value: Any) -> int | None:
 
 def _create_account(form: Form, answers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
     """The new account's name (perhaps empty), or None and what was wrong with which field."""
-    what = "Creating the account"
     secrets = [answers.get(field.name, "") for field in form.fields if field.kind == "password"]
-    secrets = [secret for secret in secrets if secret]
     known = {field.name for field in form.fields}
     body = {name: str(value) for name, value in answers.items() if name in known}
     try:
-        with asking(what, form.endpoint), provider_session() as http:
+        with asking(_CREATING, form.endpoint), provider_session() as http:
             response = http.post(form.endpoint, json=body, headers={"Accept": "application/json"})
-        answer = read_object(response, what)
-        if response.status_code in _CREATED:
-            return text(answer, "name") or "", {}
-        errors = answer.get("errors")
-        if not isinstance(errors, Mapping) or not errors:
-            raise read_refusal(response, what, secrets)
+        return read_account(response, known, [secret for secret in secrets if secret])
     except AuthnbError as error:
         return None, {"": error.description}
-    return None, {
-        str(name) if name in known else "": _message(said, secrets) for name, said in errors.items()
-    }
+
+
+def read_account(
+    response: requests.Response, known: Collection[str], secrets: list[str]
+) -> tuple[str | None, dict[str, str]]:
+    """The new account's name (perhaps empty), or None and what was wrong with which field; or a `ProviderError`."""
+    answer = read_object(response, _CREATING)
+    if response.status_code in _CREATED:
+        return text(answer, "name") or "", {}
+    errors = answer.get("errors")
+    if not isinstance(errors, Mapping) or not errors:
+        raise read_refusal(response, _CREATING, secrets)
+    return None, {name if name in known else "": _message(said, secrets) for name, said in errors.items()}
 
 
 def _message(said: Any, secrets: list[str]) -> str:

@@ -1,0 +1,194 @@
+"""Every parser at the door, as a function of bytes that gives something or raises an `AuthnbError`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from joserfc import jwk, jws
+
+from authnb.answers import AuthorizationResponse, read_device_authorization, read_token
+from authnb.cipher import _fernet
+from authnb.client import Client
+from authnb.clock import Clock
+from authnb.errors import AuthnbError
+from authnb.files import _parse
+from authnb.identity import verify_id_token
+from authnb.provider import Keys, Provider, _read_metadata
+from authnb.registration import read_account, read_form
+from authnb.transport import read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ISSUER, CLIENT, NONCE = "https://id.example.org", "notebook", "n"
+PROVIDER = Provider(ISSUER, authorization_response_iss_parameter_supported=True)
+TOKEN = {"access_token": "at-SECRET", "userinfo": {"sub": "1"}}
+KEY = jwk.generate_key("EC", "P-256", {"kid": "k"}, private=True)
+PUBLIC = KEY.as_dict(private=False)
+STATUSES = (200, 400, 401, 500)
+
+
+def _answer(data: bytes) -> requests.Response:
+    """The answer with this body, but for the first byte, which chooses the status."""
+    response = requests.Response()
+    response.status_code = STATUSES[data[0] % len(STATUSES)] if data else STATUSES[0]
+    response._content = data[1:]  # noqa: SLF001 - as if it had been read
+    return response
+
+
+def _json(**members: Any) -> bytes:
+    return json.dumps(members).encode()
+
+
+def _base64(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+CLAIMS = _json(
+    iss=ISSUER,
+    sub="1",
+    aud=[CLIENT],
+    exp=9_999_999_999,
+    iat=1,
+    nonce=NONCE,
+    azp=CLIENT,
+    at_hash=_base64(hashlib.sha256(b"at").digest()[:16]).decode(),
+)
+
+
+def _verify(token: str, published: Any) -> None:
+    keys = Keys(None)
+    keys._keys = published  # noqa: SLF001 - as if fetched just now
+    keys._fetched = time.monotonic()  # noqa: SLF001
+    verify_id_token(token, keys=keys, issuer=ISSUER, client_id=CLIENT, nonce=NONCE, access_token="at")
+
+
+def _compact(header: bytes, payload: bytes) -> str:
+    """A JWS of these two parts, whatever they are, with a signature that holds."""
+    parts = _base64(header) + b"." + _base64(payload)
+    signature = jws.JWSRegistry.algorithms["ES256"].sign(parts, KEY)
+    return (parts + b"." + _base64(signature)).decode()
+
+
+def callback(data: bytes) -> None:
+    """The query that comes back to the listener."""
+    for query in (data.decode("latin-1"), "state=s&" + data.decode("latin-1")):
+        response = AuthorizationResponse.parse(query, "s")
+        if response is not None:
+            response.check(PROVIDER)
+
+
+def metadata(data: bytes) -> None:
+    """A discovery document, and the sign-up form it may describe."""
+    provider = Provider(**_read_metadata(read_object(_answer(data), "Reading"), ISSUER))
+    if provider.authnb_signup is not None:
+        read_form(provider)
+
+
+def token(data: bytes) -> None:
+    """A token answer."""
+    read_token(_answer(data), "Asking", ["SECRET"])
+
+
+def device(data: bytes) -> None:
+    """A device authorization answer."""
+    read_device_authorization(_answer(data), "Asking")
+
+
+def userinfo(data: bytes) -> None:
+    """What the provider tells of the person."""
+    Client(PROVIDER, client_id=CLIENT)._read_userinfo(_answer(data), TOKEN, "Asking")  # noqa: SLF001 - the door
+
+
+def account(data: bytes) -> None:
+    """The answer to a sign-up form."""
+    _, errors = read_account(_answer(data), {"name", "password"}, ["SECRET"])
+    for message in errors.values():
+        if not message.isprintable() or "SECRET" in message:
+            raise AssertionError(f"{message!r} tells too much")
+
+
+def id_token(data: bytes) -> None:
+    """An ID token."""
+    _verify(data.decode("latin-1"), [PUBLIC])
+
+
+def claims(data: bytes) -> None:
+    """The claims of an ID token whose signature holds."""
+    _verify(_compact(b'{"alg":"ES256","kid":"k"}', data), [PUBLIC])
+
+
+def header(data: bytes) -> None:
+    """The header of an ID token whose signature holds."""
+    _verify(_compact(data, CLAIMS), [PUBLIC])
+
+
+def jwks(data: bytes) -> None:
+    """A set of keys."""
+    keys = read_object(_answer(data), "Reading").get("keys")
+    if isinstance(keys, list):
+        _verify(_compact(b'{"alg":"ES256"}', CLAIMS), [key for key in keys if isinstance(key, dict)])
+
+
+def date(data: bytes) -> None:
+    """The provider's clock."""
+    Clock().heard(data.decode("latin-1"))
+
+
+def stored(data: bytes) -> None:
+    """The content of a stored sign-in, decrypted."""
+    _parse(data, Path("x.signin"))
+
+
+def key(data: bytes) -> None:
+    """The key of the stored sign-ins."""
+    _fernet(data, Path("x"))
+
+
+# Each with an honest example
+TARGETS: dict[Callable[[bytes], None], bytes] = {
+    callback: b"code=c&state=s&iss=https%3A%2F%2Fid.example.org",
+    metadata: b"\0"
+    + _json(
+        issuer=ISSUER,
+        token_endpoint=ISSUER + "/t",
+        jwks_uri=ISSUER + "/k",
+        scopes_supported=["openid"],
+        authnb_signup={
+            "endpoint": ISSUER + "/s",
+            "fields": [{"name": "name", "kind": "text", "rule": {"min_length": 3, "pattern": "a*"}}],
+        },
+    ),
+    token: b"\0"
+    + _json(access_token="at", token_type="Bearer", expires_in=60, scope="a", refresh_token="rt"),
+    device: b"\0" + _json(device_code="d", user_code="W", verification_uri=ISSUER, expires_in=60, interval=5),
+    userinfo: b"\0" + _json(sub="1", name="Ada"),
+    account: b"\1" + _json(errors={"name": ["It is taken."], "password": "SECRET is too short."}),
+    id_token: _compact(b'{"alg":"ES256","kid":"k"}', CLAIMS).encode(),
+    claims: CLAIMS,
+    header: _json(alg="ES256", kid="k", typ="JWT", x5t="AA"),
+    jwks: b"\0" + _json(keys=[PUBLIC, {"kty": "RSA", "n": "AQAB", "e": "AQAB", "use": "sig"}]),
+    date: b"Mon, 23 Nov 2026 12:00:00 GMT",
+    stored: _json(
+        account={"profile": "p", "issuer": ISSUER, "client_id": CLIENT},
+        sign_in=json.dumps(
+            {"token": {"access_token": "at"}, "provider": {"issuer": ISSUER}, "scope": "openid"}
+        ),
+    ),
+    key: b"A" * 43 + b"=",
+}
+
+
+def tried(target: Callable[[bytes], None], data: bytes) -> None:
+    """Try one input: what is raised but an `AuthnbError` comes out, and so does a text that could deceive."""
+    try:
+        target(data)
+    except AuthnbError as error:
+        if not str(error).isprintable():
+            raise AssertionError(f"{str(error)!r} can deceive who reads it") from error
