@@ -158,6 +158,9 @@ class TokenAuth(OAuth2Auth):
 
     def _answered(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
         request = response.request
+        bare = observe not in request.hooks["response"]  # a call of a session that is not ours
+        if bare or response.status_code == UNAUTHORIZED:  # which is seen before the renewal it leads to
+            observe(response, **kwargs)
         carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
         # After a redirect elsewhere it does not carry the token, and will not be given one
         if response.status_code != UNAUTHORIZED or not carried or not _repeatable(request):
@@ -175,7 +178,7 @@ class TokenAuth(OAuth2Auth):
         second: requests.Response = response.connection.send(again, **kwargs)
         second.request = again
         second.history.append(response)
-        if observe in request.hooks["response"]:
+        if bare:
             observe(second, **kwargs)
         if second.status_code == UNAUTHORIZED:
             self.refused_again(token)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ class Seen:
 
 
 observers: list[Callable[[Seen], None]] = []
+_observed: WeakSet[requests.Response] = WeakSet()
 
 
 def tell(seen: Seen) -> None:
@@ -45,8 +47,9 @@ def tell_failure(request: requests.PreparedRequest, error: Exception) -> None:
 
 
 def observe(response: requests.Response, *_: Any, **sent_with: Any) -> None:
-    """Show an answer: a response hook for a ``requests`` session. A streamed body is left to its reader."""
-    if observers:
+    """Show an answer, once: a response hook for a ``requests`` session. A streamed body is left to its reader."""
+    if observers and response not in _observed:
+        _observed.add(response)
         answer = None if sent_with.get("stream") else response.content
         headers = dict(response.headers)
         tell(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from authnb.bearer import UNAUTHORIZED
+from authnb.exchange import Seen, observers, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -25,21 +26,21 @@ class HttpxAuth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The request with the token, and once more with a new one if it is refused."""
         token = self._bearer.fresh(str(request.url))
-        response = yield _with(request, token)
+        response = _told((yield _with(request, token)))
         if _worth_another_try(request, response):
             again = self._bearer.renewed_after_refusal(token)
             if again is not None:
-                response = yield _with(request, again)
+                response = _told((yield _with(request, again)), response)
                 self._judge(response, again)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same; a renewal runs on a thread, and the event loop goes on."""
         token = await asyncio.to_thread(self._bearer.fresh, str(request.url))
-        response = yield _with(request, token)
+        response = _told((yield _with(request, token)))
         if _worth_another_try(request, response):
             again = await asyncio.to_thread(self._bearer.renewed_after_refusal, token)
             if again is not None:
-                response = yield _with(request, again)
+                response = _told((yield _with(request, again)), response)
                 self._judge(response, again)
 
     def _judge(self, response: httpx.Response, token: Token) -> None:
@@ -50,6 +51,26 @@ class HttpxAuth(httpx.Auth):
 def _with(request: httpx.Request, token: Token) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token['access_token']}"
     return request
+
+
+def _told(response: httpx.Response, before: httpx.Response | None = None) -> httpx.Response:
+    """The response, after every observer was shown it and its redirects. Its body is left to its reader."""
+    for one in (*response.history, response) if observers else ():
+        if one is before:  # httpx counts what was refused among what led here
+            continue
+        request = one.request
+        tell(
+            Seen(
+                sender="client",
+                method=request.method,
+                url=str(request.url),
+                headers=dict(request.headers),
+                body=request.content if isinstance(request.stream, httpx.ByteStream) else b"",
+                status=one.status_code,
+                answer_headers=dict(one.headers),
+            )
+        )
+    return response
 
 
 def _worth_another_try(request: httpx.Request, response: httpx.Response) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import threading
@@ -174,8 +173,9 @@ class Recording:
         if receiver == "client":
             return is_loopback(seen.url)
         running = sys.modules.get("authnb.demo.running")
-        issuers = {os.environ.get("AUTHNB_DEMO", "").rstrip("/"), *(running.known_issuers if running else ())}
         parts = urlsplit(seen.url)
+        # Not whatever AUTHNB_DEMO names: only what this process started, or asked whether it is for learning
+        issuers = running.known_issuers if running else set()
         return is_loopback(seen.url) and f"{parts.scheme}://{parts.netloc}" in issuers
 
 

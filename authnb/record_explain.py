@@ -71,6 +71,7 @@ azp | Core 2 | the client that asked for it
 exp | Core 2 | when the ID token ends
 iat | Core 2 | when it was issued
 auth_time | Core 2 | when the person signed in
+typ | RFC 7519 5.1 | what kind of object this is: JWT, a JSON Web Token
 alg | RFC 7515 4.1.1 | how it is signed
 Content-Type | RFC 9110 8.3 | what kind of text this is
 Location | RFC 9110 10.2.2 | where the browser goes next; its parameters follow

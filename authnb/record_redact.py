@@ -119,7 +119,8 @@ class Redactor:
         if explanation is None or not explanation.public:
             return length(value)
         if name in _TIMES and isinstance(value, int | float):
-            return f"{value - time.time():+.0f} seconds from now"
+            seconds = round(value - time.time())
+            return f"in {seconds} seconds" if seconds > 0 else f"{-seconds} seconds ago"
         if name == "Location":
             value = str(value).partition("?")[0].partition("#")[0]
         if isinstance(value, bool):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from authnb.record_redact import Exchange, Value
 
-_MOST_NAMES = 6  # in one arrow of the diagram
+_LONGEST_MESSAGE = 60  # characters on one arrow of the diagram, so that all of it can be read
 _HEADERS = {
     "Content-Type",
     "Cache-Control",
@@ -21,7 +21,8 @@ _HEADERS = {
     "Authorization",
     "WWW-Authenticate",
 }
-_STYLE = "<style>.authnb-record td{text-align:left;vertical-align:top}</style>"
+# JupyterLab sets numbers to the right, and with them all else
+_STYLE = "<style>.authnb-record :is(td,th){text-align:left!important;vertical-align:top}</style>"
 
 
 def as_text(exchanges: Sequence[Exchange], *, details: bool = False) -> str:
@@ -96,6 +97,8 @@ def as_mermaid(exchanges: Iterable[Exchange]) -> str:
 
 def _message(what: str, values: Iterable[Value]) -> str:
     names = [value.name for value in values if value.name not in _HEADERS]
-    more = ["…"] if len(names) > _MOST_NAMES else []
-    text = " ".join([what, ", ".join(names[:_MOST_NAMES] + more)]).strip()
+    text = " ".join([what, ", ".join(names)]).strip()
+    while len(text) > _LONGEST_MESSAGE and names:
+        names.pop()
+        text = " ".join([what, ", ".join([*names, "…"])])
     return re.sub(r"[;#\n\r%<>]", " ", text)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import subprocess
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from servers import Server
 
 import authnb
+from authnb.demo import RunningProvider, demo_provider
 from authnb.exchange import observers
 from authnb.record_explain import EXPLANATIONS
+from authnb.storage import MemoryStorage
 from authnb.transport import provider_session
 
 if TYPE_CHECKING:
@@ -22,12 +29,11 @@ if TYPE_CHECKING:
     from authnb.demo import DemoProvider
     from authnb.record import Recording
     from authnb.session import Session
-    from authnb.storage import MemoryStorage
 
 SCOPE = "openid profile email measurements:read"
 
 
-def sign_in(demo: DemoProvider, storage: MemoryStorage, mode: str) -> Session:
+def sign_in(demo: RunningProvider, storage: MemoryStorage, mode: str) -> Session:
     login = authnb.login(
         demo.issuer,
         client_id=demo.client_id,
@@ -87,24 +93,25 @@ def test_a_sign_in_by_loopback_is_told_from_both_ends(demo: DemoProvider, storag
     with authnb.record() as recording:
         session = sign_in(demo, storage, "loopback")
         session.get("/stations")
-    told = [
+    all_told = [
         (e.sender, e.receiver, e.method, e.address.rpartition("PORT")[2], e.status)
         for e in recording.exchanges
     ]
-    assert told[0] == ("client", "provider", "GET", "/.well-known/openid-configuration", 200)
-    assert told[1][:4] == ("browser", "provider", "GET", "/authorize")
-    assert told[2] == ("client", "provider", "GET", "/jwks", 200), "fetched while the person signs in"
-    assert told.count(("browser", "client", "GET", "/callback", 200)) == 1
-    answered = told.index(("browser", "client", "GET", "/callback", 200))
-    assert told.index(("client", "provider", "POST", "/token", 200)) > answered
-    assert told[-1] == ("client", "API", "GET", "/api/stations", 200)
-    assert [exchange.number for exchange in recording.exchanges] == list(range(1, len(told) + 1))
+    assert all_told[0] == ("client", "provider", "GET", "/.well-known/openid-configuration", 200)
+    assert all_told[1][:4] == ("browser", "provider", "GET", "/authorize")
+    assert all_told[2] == ("client", "provider", "GET", "/jwks", 200), "fetched while the person signs in"
+    assert all_told.count(("browser", "client", "GET", "/callback", 200)) == 1
+    answered = all_told.index(("browser", "client", "GET", "/callback", 200))
+    assert all_told.index(("client", "provider", "POST", "/token", 200)) > answered
+    assert all_told[-1] == ("client", "API", "GET", "/api/stations", 200)
+    assert [exchange.number for exchange in recording.exchanges] == list(range(1, len(all_told) + 1))
     (token,) = [e for e in recording.exchanges if e.address.endswith("/token")]
     assert {"code", "code_verifier", "client_id", "redirect_uri"} <= {value.name for value in token.sent}
     claims = {value.name: value.shown for value in token.id_token}
     assert claims["alg"] == "RS256"
     assert claims["aud"] == "notebook"
-    assert re.fullmatch(r"\+3[56]\d\d seconds from now", claims["exp"])
+    assert re.fullmatch(r"in 3[56]\d\d seconds", claims["exp"])
+    assert re.fullmatch(r"\d seconds ago", claims["iat"])
 
 
 def test_the_diagram_draws_who_spoke_with_whom(demo: DemoProvider, storage: MemoryStorage) -> None:
@@ -148,6 +155,35 @@ def test_reveal_shows_nothing_once_another_provider_is_met(
         assert secret not in repr(recording._redacted) + repr(recording._revealed)  # noqa: SLF001
 
 
+def test_reveal_believes_no_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loopback address may be a tunnel to a real provider: `AUTHNB_DEMO` alone does not make it one to learn with."""
+    with authnb.record(reveal=True) as recording, Server() as stranger:
+        monkeypatch.setenv("AUTHNB_DEMO", stranger.url)
+        stranger.json("/.well-known/openid-configuration", {"issuer": stranger.url})
+        stranger.json("/token", {"access_token": "a-secret-of-a-stranger"})
+        assert demo_provider().issuer != stranger.url
+        RunningProvider(stranger.url)
+        with provider_session() as http:
+            http.post(f"{stranger.url}/token", data={"code": "another-secret"})
+    for secret in ("a-secret-of-a-stranger", "another-secret"):
+        assert secret not in recording._repr_html_()
+
+
+def test_reveal_shows_all_of_the_provider_of_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in another process, after it was asked whether it is for learning."""
+    command = [sys.executable, "-m", "authnb", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        issuer = process.stdout.readline().split()[1]
+        monkeypatch.setenv("AUTHNB_DEMO", issuer)
+        with authnb.record(reveal=True) as recording:
+            elsewhere = demo_provider()
+            session = sign_in(elsewhere, MemoryStorage(), "loopback")
+        process.terminate()
+    assert elsewhere.issuer == issuer
+    assert session.token["access_token"] in recording._repr_html_()
+
+
 def test_a_secret_that_comes_back_in_a_sentence_is_found() -> None:
     with authnb.record() as recording, Server() as provider, provider_session() as http:
         provider.json("/token", {"error": "invalid_grant", "error_description": "bad code s3cr3t-c0de"}, 400)
@@ -185,6 +221,53 @@ def test_a_learners_own_session_is_recorded_when_asked(demo: DemoProvider) -> No
         session.get(f"{demo.issuer}/jwks", withhold_token=True, timeout=20)
     (exchange,) = recording.exchanges
     assert exchange.address.endswith("/jwks")
+
+
+def told(recording: Recording) -> list[tuple[str, str, str, int | None]]:
+    return [(e.receiver, e.method, e.address.rpartition("/")[2], e.status) for e in recording.exchanges]
+
+
+def test_calls_of_other_clients_are_recorded(demo: DemoProvider, storage: MemoryStorage) -> None:
+    """A bare ``requests`` call and ``httpx`` clients that hold the session's token, each call once."""
+    session = sign_in(demo, storage, "loopback")
+
+    async def post() -> None:
+        async with httpx.AsyncClient(auth=session.httpx_auth) as client:
+            await client.post(f"{demo.api}/stations", data={"password": "a-secret-of-mine"})
+
+    with authnb.record() as recording:
+        requests.get(f"{demo.api}/stations", auth=session.requests_auth, timeout=20)
+        with httpx.Client(auth=session.httpx_auth) as client:
+            client.get(f"{demo.api}/stations?token=a-secret-of-mine")
+        asyncio.run(post())
+        session.get("/stations")
+    statuses = [("GET", 200), ("GET", 400), ("POST", 405), ("GET", 200)]
+    assert told(recording) == [("API", method, "stations", status) for method, status in statuses]
+    for exchange in recording.exchanges:
+        assert ("Authorization", "Bearer [43 characters]") in {(v.name, v.shown) for v in exchange.sent}
+    for secret in ("a-secret-of-mine", session.token["access_token"]):
+        assert secret not in recording._repr_html_() + repr(recording.exchanges)
+
+
+@pytest.mark.parametrize("client", ["session", "requests", "httpx"])
+def test_a_refused_call_and_its_second_try_are_recorded_in_order(
+    demo: DemoProvider, storage: MemoryStorage, client: str
+) -> None:
+    session = sign_in(demo, storage, "loopback")
+    get = {
+        "session": session.get,
+        "requests": partial(requests.get, auth=session.requests_auth),
+        "httpx": partial(httpx.get, auth=session.httpx_auth),
+    }[client]
+    token = {"token": session.token["access_token"], "client_id": demo.client_id}
+    requests.post(f"{demo.issuer}/revoke", data=token, timeout=20).raise_for_status()
+    with authnb.record() as recording:
+        assert get(f"{demo.api}/stations", timeout=20).status_code == 200
+    assert told(recording) == [
+        ("API", "GET", "stations", 401),
+        ("provider", "POST", "token", 200),
+        ("API", "GET", "stations", 200),
+    ]
 
 
 def test_nothing_is_recorded_outside_the_block(demo: DemoProvider) -> None:

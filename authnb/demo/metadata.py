@@ -52,6 +52,7 @@ def provider_metadata(issuer: str) -> dict[str, Any]:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "authnb_demo": True,  # for learning: what it gives opens nothing
         "authnb_signup": sign_up_form(issuer),
         "service_documentation": f"{issuer}/",
     }

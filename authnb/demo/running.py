@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from authnb.demo.person import Page
 
 
-known_issuers: set[str] = set()  # of providers for learning that this process has met
+known_issuers: set[str] = set()  # of providers for learning, started here or asked whether they are one
 
 
 class RunningProvider:
@@ -29,7 +29,6 @@ class RunningProvider:
 
     def _attach(self, issuer: str) -> None:
         self.issuer = issuer
-        known_issuers.add(issuer)
         self._person = Person(issuer)
 
     @property
@@ -64,7 +63,8 @@ _own: RunningProvider | None = None
 def demo_provider() -> RunningProvider:
     """Give the provider of `authnb lab` if there is one (`AUTHNB_DEMO`), else one of this process, started once."""
     issuer = os.environ.get("AUTHNB_DEMO", "").rstrip("/")
-    if issuer and _answers(issuer):
+    if issuer and _is_for_learning(issuer):
+        known_issuers.add(issuer)
         return RunningProvider(issuer)
     global _own  # noqa: PLW0603
     with _lock:
@@ -77,11 +77,14 @@ def demo_provider() -> RunningProvider:
         return _own
 
 
-def _answers(issuer: str) -> bool:
+def _is_for_learning(issuer: str) -> bool:
+    """Whether such a provider answers there, and not another one, or a tunnel to one."""
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"{issuer}/.well-known/openid-configuration", timeout=2) as response:
             metadata = json.load(response)
     except (OSError, ValueError):
         return False
-    return isinstance(metadata, dict) and metadata.get("issuer") == issuer
+    if not isinstance(metadata, dict):
+        return False
+    return metadata.get("issuer") == issuer and metadata.get("authnb_demo") is True

@@ -17,7 +17,7 @@ from authnb.demo.app import NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
 from authnb.demo.context import Settings
 from authnb.demo.database import Database
 from authnb.demo.models import Client
-from authnb.demo.running import RunningProvider
+from authnb.demo.running import RunningProvider, known_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,7 @@ class DemoProvider(RunningProvider):
         self._thread = threading.Thread(target=self._server.run, name="authnb-demo", daemon=True)
         self._thread.start()
         self._attach(issuer)
+        known_issuers.add(issuer)
         return self
 
     def close(self) -> None:
