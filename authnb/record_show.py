@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from authnb.record_redact import Exchange, Value
 
-_LONGEST_MESSAGE = 60  # characters on one arrow of the diagram, so that all of it can be read
+_LONGEST_MESSAGE = 80  # characters on one arrow of the diagram, so that all of it can be read
 _HEADERS = {
     "Content-Type",
     "Cache-Control",
