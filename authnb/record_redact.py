@@ -119,8 +119,7 @@ class Redactor:
         if explanation is None or not explanation.public:
             return length(value)
         if name in _TIMES and isinstance(value, int | float):
-            seconds = round(value - time.time())
-            return f"in {seconds} seconds" if seconds > 0 else f"{-seconds} seconds ago"
+            return _from_now(value)
         if name == "Location":
             value = str(value).partition("?")[0].partition("#")[0]
         if isinstance(value, bool):
@@ -136,6 +135,15 @@ class Redactor:
         text = re.sub(r"(//(?:127\.0\.0\.1|localhost|\[::1\])):\d+", r"\1:PORT", text)
         text = re.sub(r"//[^/@\s]*@", "//", text)
         return "".join(c if c.isprintable() else " " for c in text)[:_LONGEST]
+
+
+def _from_now(moment: float) -> str:
+    """When that is, in minutes, as people say it."""
+    minutes = round((moment - time.time()) / 60)
+    much = "1 minute" if abs(minutes) == 1 else f"{abs(minutes)} minutes"
+    if minutes:
+        return f"in {much}" if minutes > 0 else f"{much} ago"
+    return "now"
 
 
 def _request(seen: Seen) -> Iterable[tuple[str, Any]]:
