@@ -69,6 +69,7 @@ def exercise(notebook: str, *, hint: str, praise: str) -> Callable[[Callable[...
 
         @functools.wraps(check)
         def checked(answer: Any = ...) -> Outcome:
+            _remember()
             try:
                 if _untouched(answer):
                     return Outcome(name, "not attempted", hint)
@@ -126,9 +127,11 @@ def passed(file: Path | None = None) -> set[str]:
         return set()
 
 
-def _remember(name: str) -> None:
+def _remember(*names: str) -> None:
+    """Keep the names of passed exercises; without one, only that this learner is in the class."""
     try:
-        _file().write_text(json.dumps({"passed": sorted({*passed(), name})}), encoding="utf-8")
+        if names or ("AUTHNB_CLASS" in os.environ and not _file().exists()):
+            _file().write_text(json.dumps({"passed": sorted({*passed(), *names})}), encoding="utf-8")
     except (OSError, KeyError):
         pass  # a folder that cannot be written to must not spoil the exercise
 

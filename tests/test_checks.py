@@ -233,6 +233,9 @@ def test_a_class_sees_names_of_exercises_and_nothing_else(
         "ada.json": {"passed": ["02/pkce_challenge"]},
         ".._grace_hopper.json": {"passed": ["03/half_hash"]},
     }
+    monkeypatch.setenv("JUPYTERHUB_USER", "alan")
+    check_of("02/pkce_challenge")("wrong")
+    assert json.loads((folder / "alan.json").read_text(encoding="utf-8")) == {"passed": []}
     (folder / "broken.json").write_text("[", encoding="utf-8")
     (folder / "liar.json").write_text('{"passed": ["99/all", "<b>", 7]}', encoding="utf-8")
     table = subprocess.run(
@@ -243,7 +246,8 @@ def test_a_class_sees_names_of_exercises_and_nothing_else(
         timeout=60,
     ).stdout
     assert re.search(r"^ada +· +· +1 ", table, re.MULTILINE)
-    assert len(table.splitlines()) == 6
+    assert re.search(r"^alan( +·)+$", table, re.MULTILINE), "who has passed nothing is seen too"
+    assert len(table.splitlines()) == 7
     assert "<b>" not in table
 
 

@@ -96,3 +96,12 @@ def test_no_lesson_needs_the_network(path: Path) -> None:
             assert (
                 host == "id" or host.startswith("127.0.0.1") or host.endswith((".example", ".example.org"))
             ), host
+
+
+def test_a_link_to_a_standard_goes_to_the_section_it_names() -> None:
+    for source in [text for path in PATHS for text in cells(path, "markdown")] + [TEACHING]:
+        for number, section, link in re.findall(r"\[RFC (\d+)(?:, ([\d.]+))?\]\((.+?)\)", source):
+            page, _, anchor = link.partition("#section-")
+            assert page == f"https://www.rfc-editor.org/rfc/rfc{number}.html"
+            assert anchor
+            assert section in {"", anchor}, link
