@@ -9,12 +9,14 @@ import base64
 import gzip
 import hmac
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from provider import (
     CODE,
     CURVE,
+    ELSEWHERE,
     FORGED_CURVE,
     FORGER,
     KEY,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     Do = Callable[[Play], None]
 
-EVIL = "https://evil.example"
+EVIL = ELSEWHERE.url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +276,13 @@ rows(
 
 # Every endpoint the client reads
 
+
+@cache
+def bomb() -> bytes:
+    """200 MiB in 200 KiB."""
+    return gzip.compress(b" " * (200 << 20), 9)
+
+
 NONSENSE: dict[str, Callable[[], Answer]] = {
     "HTML": lambda: Answer(200, b"<html>Welcome", {"Content-Type": "text/html"}),
     "empty": lambda: Answer(200, b""),
@@ -286,12 +295,14 @@ NONSENSE: dict[str, Callable[[], Answer]] = {
     "three megabytes": lambda: as_json({"x": "x" * (3 << 20)}),
     "a bomb of gzip": lambda: Answer(
         200,
-        gzip.compress(b" " * (200 << 20), 9),
+        bomb(),
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     ),
     "gzip said, none sent": lambda: Answer(200, b"{}", {"Content-Encoding": "gzip"}),
     "HTTP 404": lambda: Answer(404, b"gone"),
     "a redirect elsewhere": lambda: Answer(302, b"", {"Location": f"{EVIL}/token"}),
+    "a redirect to no address": lambda: Answer(302, b"", {"Location": "https://["}),
+    "a redirect with control characters": lambda: Answer(302, b"", {"Location": "https://a\x1b[2J/"}),
     "a 307 elsewhere": lambda: Answer(307, b"", {"Location": f"{EVIL}/token"}),
     "a 308 to nowhere": lambda: Answer(308, b"", {"Location": "//"}),
 }
@@ -330,7 +341,7 @@ def endless(endpoint: str, pause: float) -> Do:
 
 for _endpoint, _mode in ENDPOINTS.items():
     deed(f"{_endpoint}: without end", UNUSABLE, _mode)(endless(_endpoint, 0))
-deed("token: a byte a second", UNUSABLE)(endless("token", 1))
+deed("token: a byte a second", "timeout")(endless("token", 1))
 
 
 @deed("token: silence", "timeout")
@@ -340,6 +351,34 @@ def _(play: Play) -> None:
         return Answer()
 
     play.instead["token"] = silence
+
+
+def slow_head(line: bytes, pause: float) -> Do:
+    """The token endpoint sends this before its answer, again and again, and never the answer."""
+
+    def do(play: Play) -> None:
+        play.instead["token"] = lambda: Answer(body=forever(line, play.stopped, pause), raw=True)
+
+    return do
+
+
+deed("token: a byte of the head a second", "timeout")(slow_head(b"H", 1))
+deed("token: continue, second after second", "timeout")(slow_head(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01))
+deed("token: headers without end", "unreachable")(slow_head(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200, 0))
+deed("token: a header without end", "unreachable")(slow_head(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 99_999, 0))
+deed("token: no HTTP", "unreachable")(slow_head(b"SSH-2.0-OpenSSH_9.9\r\n", 0))
+
+
+# What is told of the person. Where it cannot be had, who signed in is known all the same
+
+for _name, _answer in NONSENSE.items():
+    deed(f"userinfo: {_name}", None)(instead("userinfo", _answer))
+rows(
+    "userinfo",
+    "invalid_token",
+    {"of another": {"sub": "mallory"}, "of nobody": {"name": "Ada"}, "of a list": {"sub": ["ada"]}},
+    lambda play, told: instead("userinfo", lambda: as_json(told))(play),
+)
 
 
 # Metadata

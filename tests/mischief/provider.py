@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +38,7 @@ class Answer:
     status: int = 200
     body: Body = b""
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bool = False  # the body is all that is sent: status line, headers and what follows
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
@@ -60,6 +62,24 @@ class Signing(jws.JWSRegistry):
 def encode(part: Any) -> str:
     """A part of a compact JWS."""
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+class Elsewhere:
+    """Another origin, where nobody has any business. Whoever comes is counted, and hung up on."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._count, daemon=True).start()
+
+    def _count(self) -> None:
+        while True:
+            self._socket.accept()[0].close()
+            self.visits += 1
+
+
+ELSEWHERE = Elsewhere()
 
 
 class Play:
@@ -207,6 +227,10 @@ class Server:
         play = self.plays[name]
         play.requests.append((handler.command, path))
         answer = play.answer(next((part for part in reversed(parts) if part != name), ""), query)
+        if answer.raw:
+            for piece in answer.body:
+                handler.wfile.write(piece)  # type: ignore[arg-type]
+            return
         handler.send_response(answer.status)
         for header, value in answer.headers.items():
             handler.send_header(header, value)

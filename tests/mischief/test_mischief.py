@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from deeds import DEEDS, HOSTILE, LAWFUL, Deed
-from provider import ACCESS_TOKEN, CLIENT, CODE, DEVICE_CODE, REFRESH_TOKEN, Server
+from provider import ACCESS_TOKEN, CLIENT, CODE, DEVICE_CODE, ELSEWHERE, REFRESH_TOKEN, Server
 
 import authnb
 from authnb.errors import AuthnbError
@@ -100,6 +100,16 @@ def test_lawful(outcomes: dict[str, Future[Outcome]], deed: Deed) -> None:
     session = outcomes[deed.name].result().login.wait(0)
     assert session.token["access_token"] == ACCESS_TOKEN
     assert (session.user or {"sub": "ada"})["sub"] == "ada"
+
+
+def test_nobody_asks_elsewhere(outcomes: dict[str, Future[Outcome]]) -> None:
+    """Whatever an answer names, redirects to or claims: of all these sign-ins, none went to another origin."""
+    for outcome in outcomes.values():
+        outcome.result()
+    assert ELSEWHERE.visits == 0
+    with suppress(requests.ConnectionError):
+        requests.get(ELSEWHERE.url, timeout=10)
+    assert ELSEWHERE.visits == 1, "it would have been noticed"
 
 
 def test_there_are_enough() -> None:

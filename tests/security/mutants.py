@@ -149,9 +149,16 @@ MUTANTS = [
     Mutant(
         check="size of an answer",
         file="transport.py",
-        old="if size > ANSWER_LIMIT or",
-        new="if",
+        old="if size > ANSWER_LIMIT:",
+        new="if False:",
         tests=("tests/test_provider.py",),
+    ),
+    Mutant(
+        check="time for an answer",
+        file="transport.py",
+        old="if left <= 0:",
+        new="if False:",
+        tests=("tests/mischief", "-k", "continue"),
     ),
     Mutant(
         check="PKCE",
