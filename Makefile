@@ -11,7 +11,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint bench interop mutants fuzz notebooks clean
+.PHONY: lab test lint bench interop mutants hostile fuzz notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -38,6 +38,10 @@ interop: $(INSTALLED)
 # Switch off each check of the client in a copy and see that a test notices.
 mutants: $(INSTALLED)
 	$(PY) tests/security/mutants.py
+
+# Sign in at a provider that does everything it must not, and keep the table of what came of it in the docs.
+hostile: $(INSTALLED)
+	$(PY) tests/mischief/table.py
 
 # Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
 fuzz: $(INSTALLED)

@@ -3,76 +3,38 @@
 from __future__ import annotations
 
 import socket
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from deeds import DEEDS, HOSTILE, LAWFUL, Deed
-from provider import ACCESS_TOKEN, CLIENT, CODE, DEVICE_CODE, ELSEWHERE, REFRESH_TOKEN, Server
+from deed import Deed
+from deeds import HOSTILE, LAWFUL
+from outcome import done
+from provider import ACCESS_TOKEN, CODE, DEVICE_CODE, ELSEWHERE, REFRESH_TOKEN
+from table import table
 
 import authnb
 from authnb.errors import AuthnbError
-from authnb.storage import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
-    from authnb.signin import Login
+    from outcome import Outcome
 
 SECRETS = (ACCESS_TOKEN, REFRESH_TOKEN, CODE, DEVICE_CODE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of a deed."""
-
-    login: Login
-    storage: MemoryStorage
-    port: int | None
-
-
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Outcome]]]:
-    """The deeds of all selected tests, done side by side: some of them only end by running out of time."""
+    """Only of the selected tests."""
     selected = [
         item.callspec.params.get("deed") for item in request.session.items if hasattr(item, "callspec")
     ]
-    deeds = [deed for deed in selected if isinstance(deed, Deed)]
-    with Server() as server, ThreadPoolExecutor(16) as pool:
-        slow_first = sorted(deeds, key=lambda deed: "second" not in deed.name and "silence" not in deed.name)
-        yield {deed.name: pool.submit(played, server, deed) for deed in slow_first}
-
-
-def browse(login: Login) -> int | None:
-    """Do what the browser does; the port of the redirect address."""
-    try:
-        verification = login.verification(timeout=60)
-    except AuthnbError:
-        return None
-    if verification.user_code is not None:
-        return None
-    redirect_uri = parse_qs(urlsplit(verification.uri).query)["redirect_uri"][0]
-    for address in requests.get(verification.uri, timeout=60).json():
-        with suppress(requests.ConnectionError):  # after the answer, the listener is gone
-            requests.get(address, timeout=60)
-    return urlsplit(redirect_uri).port
-
-
-def played(server: Server, deed: Deed) -> Outcome:
-    play = server.play(f"d{DEEDS.index(deed)}")
-    deed.do(play)
-    storage = MemoryStorage()
-    login = authnb.login(
-        play.issuer, client_id=CLIENT, mode=deed.mode, view=None, storage=storage, scope="openid profile"
-    )
-    port = browse(login)
-    with suppress(AuthnbError):
-        login.wait(60)
-    return Outcome(login=login, storage=storage, port=port)
+    with done(deed for deed in selected if isinstance(deed, Deed)) as outcomes:
+        yield outcomes
 
 
 @pytest.mark.parametrize("deed", HOSTILE, ids=lambda deed: deed.name)
@@ -115,3 +77,9 @@ def test_nobody_asks_elsewhere(outcomes: dict[str, Future[Outcome]]) -> None:
 def test_there_are_enough() -> None:
     assert len(HOSTILE) >= 90
     assert len(LAWFUL) >= 25
+
+
+def test_the_page_in_the_docs_is_the_table() -> None:
+    """``make hostile`` writes it anew."""
+    page = Path(__file__).parents[2] / "docs" / "hostile.md"
+    assert page.read_text(encoding="utf-8") == table({deed.name: deed.error for deed in HOSTILE + LAWFUL})

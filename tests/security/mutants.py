@@ -265,7 +265,7 @@ def survives(mutant: Mutant) -> bool:
     """Whether the tests pass although the check is off."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in ("authnb", "tests", "notebooks"):
+        for name in ("authnb", "tests", "notebooks", "docs"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
             shutil.copy(ROOT / name, copy / name)

@@ -1,0 +1,120 @@
+"""Deeds of every endpoint that the client reads: nonsense, no end, redirects, silence; and of userinfo."""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from typing import TYPE_CHECKING
+
+from deed import EVIL, deed, instead, rows
+from provider import Answer, as_json, forever
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deed import Do
+    from provider import Play
+
+# Every endpoint the client reads
+
+
+@cache
+def bomb() -> bytes:
+    """200 MiB in 200 KiB."""
+    return gzip.compress(b" " * (200 << 20), 9)
+
+
+NONSENSE: dict[str, Callable[[], Answer]] = {
+    "HTML": lambda: Answer(200, b"<html>Welcome", {"Content-Type": "text/html"}),
+    "empty": lambda: Answer(200, b""),
+    "a list": lambda: as_json([1, 2]),
+    "a number": lambda: as_json(7),
+    "null": lambda: as_json(None),
+    "not UTF-8": lambda: Answer(200, b'{"a": "\xff\xfe"}', {"Content-Type": "application/json"}),
+    "cut off": lambda: Answer(200, b'{"access_token": "at', {"Content-Type": "application/json"}),
+    "nested without end": lambda: Answer(200, b"[" * 100_000, {"Content-Type": "application/json"}),
+    "three megabytes": lambda: as_json({"x": "x" * (3 << 20)}),
+    "a bomb of gzip": lambda: Answer(
+        200,
+        bomb(),
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ),
+    "gzip said, none sent": lambda: Answer(200, b"{}", {"Content-Encoding": "gzip"}),
+    "HTTP 404": lambda: Answer(404, b"gone"),
+    "a redirect elsewhere": lambda: Answer(302, b"", {"Location": f"{EVIL}/token"}),
+    "a redirect to no address": lambda: Answer(302, b"", {"Location": "https://["}),
+    "a redirect with control characters": lambda: Answer(302, b"", {"Location": "https://a\x1b[2J/"}),
+    "a 307 elsewhere": lambda: Answer(307, b"", {"Location": f"{EVIL}/token"}),
+    "a 308 to nowhere": lambda: Answer(308, b"", {"Location": "//"}),
+}
+ENDPOINTS = {"openid-configuration": "loopback", "token": "loopback", "jwks": "loopback", "device": "device"}
+UNUSABLE = "invalid_response"
+
+
+for _endpoint, _mode in ENDPOINTS.items():
+    for _name, _answer in NONSENSE.items():
+        deed(f"{_endpoint}: {_name}", UNUSABLE, _mode)(instead(_endpoint, _answer))
+    deed(f"{_endpoint}: HTTP 500", "server_error" if _endpoint in {"token", "device"} else UNUSABLE, _mode)(
+        instead(_endpoint, lambda: Answer(500, b"oops"))
+    )
+
+
+def endless(endpoint: str, pause: float) -> Do:
+    """This endpoint never stops sending."""
+
+    def do(play: Play) -> None:
+        piece = b" " * (1 << 16) if not pause else b" "
+        instead(endpoint, lambda: Answer(200, forever(piece, play.stopped, pause)))(play)
+
+    return do
+
+
+for _endpoint, _mode in ENDPOINTS.items():
+    deed(f"{_endpoint}: without end", UNUSABLE, _mode)(endless(_endpoint, 0))
+deed("token: a byte a second", "timeout")(endless("token", 1))
+
+
+@deed("token: silence", "timeout")
+def _(play: Play) -> None:
+    def silence() -> Answer:
+        play.stopped.wait()
+        return Answer()
+
+    play.instead["token"] = silence
+
+
+def slow_head(line: bytes, pause: float) -> Do:
+    """The token endpoint sends this before its answer, again and again, and never the answer."""
+
+    def do(play: Play) -> None:
+        play.instead["token"] = lambda: Answer(body=forever(line, play.stopped, pause), raw=True)
+
+    return do
+
+
+deed("token: a byte of the head a second", "timeout")(slow_head(b"H", 1))
+deed("token: continue, second after second", "timeout")(slow_head(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01))
+deed("token: headers without end", "unreachable")(slow_head(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200, 0))
+deed("token: a header without end", "unreachable")(slow_head(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 99_999, 0))
+deed("token: hung up without a word", "unreachable")(instead("token", lambda: Answer(body=[], raw=True)))
+deed("token: a piece of an answer, and hung up", "unreachable")(
+    instead(
+        "token",
+        lambda: Answer(
+            body=[b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"access_token": "at"}'], raw=True
+        ),
+    )
+)
+deed("token: no HTTP", "unreachable")(slow_head(b"SSH-2.0-OpenSSH_9.9\r\n", 0))
+
+
+# What is told of the person. Where it cannot be had, who signed in is known all the same
+
+for _name, _answer in NONSENSE.items():
+    deed(f"userinfo: {_name}", None)(instead("userinfo", _answer))
+rows(
+    "userinfo",
+    "invalid_token",
+    {"of another": {"sub": "mallory"}, "of nobody": {"name": "Ada"}, "of a list": {"sub": ["ada"]}},
+    lambda play, told: instead("userinfo", lambda: as_json(told))(play),
+)
