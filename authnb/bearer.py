@@ -19,6 +19,8 @@ from authnb.keeper import expires_soon
 from authnb.transport import is_secure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import requests
 
     from authnb.answers import Token
@@ -57,6 +59,7 @@ class TokenAuth(OAuth2Auth):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.renewing = threading.Lock()
+        self.given_up: Callable[[], None] = lambda: None  # called when the token is used no more
         self._again = 0.0  # when a renewal that failed early may be tried again, time.monotonic()
         self._refused: tuple[Token | None, float] = None, 0.0
 
@@ -138,7 +141,8 @@ class TokenAuth(OAuth2Auth):
         with self.renewing:
             token: Token | None = self.token
             self.token = None
-            return token
+        self.given_up()
+        return token
 
     def renewed_after_refusal(self, refused: Token) -> Token | None:
         """The token for one more try after an API's 401; None if that would be no use."""

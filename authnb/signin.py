@@ -265,6 +265,8 @@ class Login:
             if not self._asked.done():
                 self._asked.set_result(None)
             self._over.set_result(None)
+        if session is not None:
+            session.token_auth.given_up = self._tell
         self._tell()
 
     def _tell(self) -> None:

@@ -8,6 +8,7 @@ forgotten.
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -94,7 +95,7 @@ class PanelView:
         first = self._panel is None
         if self._panel is None:
             self._panel = (SignUpPanel if login.sign_up else Panel)(card=card(login))
-            self._panel.on_msg(lambda _panel, message, _buffers: self._hear(login, message))
+            self._panel.on_msg(lambda _panel, message, secret: self._hear(login, message, secret))
         self._awaited, self._missed = login.awaited, False
         widget = {"model_id": self._panel.model_id, "version_major": 2, "version_minor": 0}
         text = "A panel to sign in. Where widgets are not shown, view='text' gives a link."
@@ -137,8 +138,11 @@ class PanelView:
                     return
                 self._tell(login)
 
-    def _hear(self, login: Login, message: dict[str, Any]) -> None:
-        """Do what was clicked. What is raised here appears nowhere, and what takes time blocks the kernel."""
+    def _hear(self, login: Login, message: dict[str, Any], secret: list[memoryview]) -> None:
+        """Do what was clicked. What is raised here appears nowhere, and what takes time blocks the kernel.
+
+        What was typed comes in a buffer: a kernel that logs its messages does not log those.
+        """
         deed = message.get("do")
         if deed == "hello":
             self._tell(login)
@@ -148,11 +152,11 @@ class PanelView:
             self._notes = ""
             login.start_over(message["mode"] if message.get("mode") in login.modes else None)
         elif deed == "fill":
-            login.submit_form(message.pop("answers"))
+            login.submit_form(_read(secret))
         elif deed == "sign_out":
             self._apart(login, lambda: login.session.logout().problems)
         elif deed == "redirect":
-            self._apart(login, lambda: login.submit_redirect(str(message.pop("address"))))
+            self._apart(login, lambda: login.submit_redirect(_read(secret).get("address", "")))
 
     def _apart(self, login: Login, deed: Callable[[], Iterable[str] | None]) -> None:
         """Do it on a thread of its own; what is left to say, or why it failed, is shown."""
@@ -227,6 +231,12 @@ def live(login: Login) -> dict[str, Any]:
             "renews": "refresh_token" in session.token,
         }
     return {}
+
+
+def _read(secret: list[memoryview]) -> dict[str, str]:
+    """What was typed, of the texts in a message's buffer."""
+    typed = json.loads(bytes(secret[0])) if secret else {}
+    return {str(name): str(value) for name, value in typed.items()}
 
 
 def unsupported_kernel() -> str | None:

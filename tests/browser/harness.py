@@ -45,7 +45,13 @@ class Server:
     """JupyterLab (``app="lab"``) or Notebook 7 (``app="notebook"``) on a folder of its own."""
 
     def __init__(
-        self, home: Path, *, app: str = "lab", python: str = sys.executable, options: tuple[str, ...] = ()
+        self,
+        home: Path,
+        *,
+        app: str = "lab",
+        python: str = sys.executable,
+        options: tuple[str, ...] = (),
+        **environment: str,
     ) -> None:
         self.home, self.app = home, app
         self.folder = home / "notebooks"
@@ -62,7 +68,9 @@ class Server:
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}",
+            **environment,
         }
+        self.environment = env
         kind = "LabApp" if app == "lab" else "JupyterNotebookApp"
         command = [python, "-m", "jupyterlab" if app == "lab" else "notebook", "--no-browser", "--allow-root"]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.folder}"]
@@ -199,6 +207,24 @@ class Notebook:
     def run_all(self) -> None:
         """Run All, without waiting for the end."""
         self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def run(self, cell: int) -> None:
+        """Run one cell, without waiting for the end."""
+        self.page.evaluate(
+            """n => { window.notebook.content.activeCellIndex = n;
+                      void window.jupyterapp.commands.execute('notebook:run-cell'); }""",
+            cell,
+        )
+
+    def change(self) -> None:
+        """Change something, so that the file is to be saved."""
+        self.page.evaluate("() => { window.notebook.context.model.setMetadata('changed', Math.random()); }")
+
+    def said(self, text: str) -> None:
+        """Wait until this stands in an output."""
+        expect(self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea")).to_contain_text(
+            [text]
+        )
 
     def idle(self) -> None:
         """Wait until no cell runs."""

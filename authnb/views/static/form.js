@@ -85,7 +85,7 @@ const newForm = (ui) => {
     send.ariaDisabled = "true";
     send.textContent = "Creating the account …";
     ui.say(send.textContent);
-    ui.send({ do: "fill", answers: form.values() });
+    ui.send({ do: "fill" }, form.values());
   };
   // The provider has looked too
   form.answered = ({ errors, tries }) => {

@@ -129,7 +129,7 @@ const loopback = (ui) => {
   const pasted = h("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": "Address you ended on" });
   const hand = (event) => {
     event.preventDefault();
-    ui.send({ do: "redirect", address: pasted.value });
+    ui.send({ do: "redirect" }, { address: pasted.value });
     pasted.value = "";
     say("Checking the address …");
   };
@@ -234,7 +234,8 @@ export default () => {
         get live() {
           return live;
         },
-        send: (message) => model.send(message),
+        // What is secret goes as a buffer: kernels set to debug log the content of messages
+        send: (message, secret) => model.send(message, undefined, [new TextEncoder().encode(JSON.stringify(secret)).buffer]),
         say: (text) => said.textContent === text || (said.textContent = text),
         // A click shows its effect at once; what it leads to follows from the kernel.
         act:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from harness import CHROMIUM, Desk
+from places import Ground, table
+from playwright.sync_api import sync_playwright
+from support import require
+from witness import Witness
+
+from authnb.demo import DemoProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS: dict[str, dict[str, dict[str, int]]] = {}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProvider]:
+    """The provider, whose client with a secret may sign in at a notebook too."""
+    path = tmp_path_factory.mktemp("provider") / "accounts.sqlite"
+    with DemoProvider(path, device_interval=1) as provider:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(
+                "UPDATE clients SET redirect_uris = redirect_uris || ' http://127.0.0.1/callback' WHERE id = ?",
+                [provider.web_client_id],
+            )
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    with Ground(tmp_path_factory.mktemp("leaks") / "home") as ground:
+        yield ground
+
+
+@pytest.fixture(scope="module")
+def desk(ground: Ground) -> Iterator[Desk]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=require("chromium"), args=CHROMIUM)
+        desk = Desk(ground.server, chromium)
+        yield desk
+        desk.close()
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def witness() -> Iterator[Witness]:
+    with Witness() as witness:
+        yield witness
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, dict[str, dict[str, int]]]:
+    """What was found: scenario, place, kind of secret, how often."""
+    return ROWS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the leak scan."""
+    if ROWS:
+        terminalreporter.section("leak scan: secrets found, scenario by place")
+        for line in table(ROWS):
+            terminalreporter.write_line(line)

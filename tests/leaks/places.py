@@ -1,0 +1,249 @@
+"""Where a secret could be left: each place as one text, to be searched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import nbconvert
+import requests
+import zmq
+from harness import TOKEN, Desk, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness import Notebook
+
+PLACES = (
+    "notebook",  # the file, saved without the state of widgets
+    "widget state",  # what is added where it is saved with it
+    "checkpoint",
+    "nbconvert",
+    "HTML export",
+    "papermill",  # output notebook and log
+    "iopub",  # what a second client of the kernel hears
+    "history",  # IPython's history.sqlite
+    "server log",  # at debug level, the kernel's own messages among it
+    "logging",  # the kernel's logging, all of it
+    "browser",  # local and session storage, cookies
+    "page",  # what is in the document at the end
+    "processes",  # command lines and environments
+    "files",  # all others: home, runtime, settings, temporary files
+)
+SAVE_STATE = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
+# Everything a kernel can be made to tell
+KERNEL_CONFIG = "c.IPKernelApp.log_level = 10\n"
+STARTUP = "import logging\nlogging.basicConfig(filename={path!r}, level=logging.DEBUG)\n"
+
+
+class Ground:
+    """A JupyterLab that logs all it can, watched from all sides."""
+
+    def __init__(self, home: Path) -> None:
+        self.kernel_log, self.temporary = home / "logging", home / "tmp"
+        startup = home / "ipython" / "profile_default" / "startup" / "00-logging.py"
+        startup.parent.mkdir(parents=True)
+        startup.write_text(STARTUP.format(path=str(self.kernel_log)))
+        (startup.parent.parent / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+        self.temporary.mkdir()
+        autosave = home / "settings" / "@jupyterlab" / "docmanager-extension" / "plugin.jupyterlab-settings"
+        autosave.parent.mkdir(parents=True)
+        autosave.write_text(json.dumps({"autosave": False, "autosaveInterval": 1}))
+        self.server = Server(home, options=("--debug",), TMPDIR=str(self.temporary))
+        self.processes = Processes()
+        self.iopub = Iopub(self.server.home / "runtime" / f"kernel-{self.server.kernel}.json")
+
+    def __enter__(self) -> Self:
+        self.processes.start()
+        self.iopub.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.iopub.stop()
+        self.processes.stop()
+        self.server.__exit__()
+
+    def files(self) -> dict[str, str]:
+        """Every file below the server's home, by the place it belongs to."""
+        texts = defaultdict(list)
+        for path in sorted(self.server.home.rglob("*")):
+            if not path.is_file() or path.parent == self.server.folder or "checkpoint" in path.name:
+                continue  # notebooks are looked at one by one
+            place = {"log": "server log", "logging": "logging"}.get(path.name, "files")
+            place = "history" if path.name.startswith("history.sqlite") else place
+            texts[place].append(path.read_bytes().decode("latin-1"))
+        return {place: "\n".join(several) for place, several in texts.items()}
+
+
+class Play:
+    """One scenario under way, and what it left."""
+
+    def __init__(self, ground: Ground, desk: Desk) -> None:
+        self.ground, self.desk, self.server = ground, desk, ground.server
+        self.texts: dict[str, list[str]] = defaultdict(list)
+        self._planted: dict[str, set[str]] = defaultdict(set)
+
+    def plant(self, **secrets: str) -> None:
+        """Name secrets that the provider does not see."""
+        for kind, secret in secrets.items():
+            self._planted[kind].add(secret)
+
+    def secrets(self, learned: dict[str, set[str]]) -> dict[str, set[str]]:
+        """The planted ones, and those learned at the provider."""
+        kinds = {*learned, *self._planted}
+        return {kind: learned.get(kind, set()) | self._planted[kind] for kind in kinds}
+
+    def outside(self, name: str, secret: str) -> Path:
+        """A file with a secret in a folder that is not looked at."""
+        path = self.server.home.parent / name
+        path.write_text(secret)
+        return path
+
+    @contextmanager
+    def notebook(self, *cells: str) -> Iterator[Notebook]:
+        """A notebook that is saved, exported and looked at when the block ends."""
+        with self.desk.notebook(*cells) as notebook:
+            yield notebook
+            self.keep(notebook)
+            self.texts["page"].append(
+                self.desk.page.content()
+                + self.desk.page.evaluate(
+                    "() => JSON.stringify([...document.querySelectorAll('input, textarea')].map(e => e.value))"
+                )
+            )
+        self.texts["nbconvert"].append(self._export(notebook))
+        address = f"{self.server.url}/nbconvert/html/{notebook.name}"
+        export = requests.get(address, headers={"Authorization": f"token {TOKEN}"}, timeout=60)
+        self.texts["HTML export"].append(export.text)
+
+    def _export(self, notebook: Notebook) -> str:
+        html, _ = nbconvert.HTMLExporter().from_filename(str(self.server.folder / notebook.name))
+        return str(html)
+
+    def keep(self, notebook: Notebook) -> None:
+        """Save it without and with the state of widgets, as a person may at any moment, and keep what was saved."""
+        self.texts["notebook"].append(notebook.save())
+        notebook.command(SAVE_STATE)
+        saved = json.loads(notebook.save())
+        notebook.command(SAVE_STATE)
+        state = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+        self.texts["widget state"].append(json.dumps(state))
+        checkpoint = (
+            self.server.folder / ".ipynb_checkpoints" / notebook.name.replace(".ipynb", "-checkpoint.ipynb")
+        )
+        self.texts["checkpoint"].append(checkpoint.read_text())
+
+    def autosave(self, notebook: Notebook) -> None:
+        """Wait until JupyterLab has saved it by itself, and keep that."""
+        path = self.server.folder / notebook.name
+        before, pause = path.stat().st_mtime_ns, threading.Event()
+        notebook.command("docmanager:toggle-autosave")
+        notebook.change()
+        while path.stat().st_mtime_ns == before:
+            pause.wait(0.05)
+        notebook.command("docmanager:toggle-autosave")  # two savings at once would ask which to keep
+        notebook.page.wait_for_function("() => !window.notebook.context.model.dirty")
+        self.texts["notebook"].append(path.read_text())
+
+    def papermill(self, *cells: str, browser: str) -> None:
+        """Run a notebook with nobody there; ``browser`` is the program that signs in."""
+        self.server.write("papermill.ipynb", *cells)
+        result = self.server.home / "papermill-result.ipynb"
+        command = ["papermill", "papermill.ipynb", str(result), "--log-output", "--log-level", "DEBUG"]
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=self.server.folder,
+            env={**self.server.environment, "BROWSER": browser},
+            capture_output=True,
+            text=True,
+            check=False,  # it judges by the tracebacks that cells show
+        )
+        self.texts["papermill"] += [result.read_text(), done.stdout, done.stderr]
+
+    def all(self) -> dict[str, str]:
+        """What stands in each place now."""
+        storage = self.desk.page.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}])")
+        self.texts["browser"].append(storage + str(self.desk.context.cookies()))
+        texts = {place: "\n".join(several) for place, several in self.texts.items()}
+        return {
+            **dict.fromkeys(PLACES, ""),
+            **texts,
+            **self.ground.files(),
+            "iopub": self.ground.iopub.text(),
+            "processes": self.ground.processes.text(),
+        }
+
+
+class Iopub(threading.Thread):
+    """A second client of a kernel: it hears what the kernel tells everybody."""
+
+    def __init__(self, connection_file: Path) -> None:
+        super().__init__(daemon=True)
+        connection = json.loads(connection_file.read_text())
+        self._address = f"{connection['transport']}://{connection['ip']}:{connection['iopub_port']}"
+        self._heard: list[bytes] = []
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+            socket.connect(self._address)
+            socket.subscribe(b"")
+            while not self._over.is_set():
+                if socket.poll(200):
+                    self._heard += socket.recv_multipart()
+
+    def text(self) -> str:
+        return b"\n".join(self._heard).decode("latin-1")
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+class Processes(threading.Thread):
+    """The command lines and environments of whatever ran meanwhile, as any user of the machine lists them."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._seen: set[str] = set()
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            self.look()
+
+    def look(self) -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            if int(process.name) == os.getpid():
+                continue
+            for name in ("cmdline", "environ"):
+                try:
+                    self._seen.add((process / name).read_bytes().decode("latin-1"))
+                except OSError:
+                    continue  # it has ended, or is another user's
+
+    def text(self) -> str:
+        self.look()
+        return "\n".join(sorted(self._seen))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def table(rows: dict[str, dict[str, dict[str, int]]]) -> list[str]:
+    """Scenario by place: how many secrets were found, as lines of text."""
+    width = max(map(len, rows), default=0)
+    lines = [" " * width + "  " + "  ".join(PLACES)]
+    for name, found in rows.items():
+        cells = [str(sum(found.get(place, {}).values())).rjust(len(place)) for place in PLACES]
+        lines.append(name.ljust(width) + "  " + "  ".join(cells))
+    return lines

@@ -1,0 +1,263 @@
+"""What people do with authnb, one scenario a function. Whatever holds a secret has one here."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from harness import login
+from playwright.sync_api import expect
+from support import newcomer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness import Notebook
+    from places import Play
+
+    from authnb.demo import DemoProvider
+
+SIGNED_IN = frozenset({"access_token", "refresh_token", "id_token"})
+BY_CODE = SIGNED_IN | {"code", "state", "code_verifier"}
+PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
+LOOK = """signin
+---
+api
+---
+api.token
+---
+signin.verification
+---
+print(repr(signin), vars(signin), signin.client, api.user, api.headers_for(URL), api.auth, vars(api))
+---
+%whos
+---
+print(Out, In)
+---
+Out"""
+VERBOSE = """%xmode Verbose
+---
+try:
+    api.get("http://127.0.0.1:9/")
+except Exception:
+    get_ipython().showtraceback()
+---
+try:
+    api.get("http://example.org/")
+except Exception:
+    get_ipython().showtraceback()
+---
+try:
+    api.refresh_token("http://127.0.0.1:9/")
+except Exception:
+    get_ipython().showtraceback()
+---
+%tb
+---
+%xmode Context
+"""
+
+# Each scenario, and the kinds of secrets that are sure to be in it
+SCENARIOS: dict[str, tuple[Callable[[Play, DemoProvider], None], frozenset[str]]] = {}
+
+
+def scenario(name: str, *kinds: str) -> Callable[..., Callable[[Play, DemoProvider], None]]:
+    """Name one."""
+
+    def note(play: Callable[[Play, DemoProvider], None]) -> Callable[[Play, DemoProvider], None]:
+        SCENARIOS[name] = play, frozenset(kinds)
+        return play
+
+    return note
+
+
+def cells(text: str, demo: DemoProvider) -> list[str]:
+    """The cells of a text, parted by lines of dashes."""
+    return text.replace("URL", repr(f"{demo.api}/measurements")).split("\n---\n")
+
+
+def type_in(notebook: Notebook, **values: str) -> None:
+    for label, value in values.items():
+        notebook.panel.get_by_label(label.replace("_", " "), exact=True).fill(value)
+
+
+@scenario("sign-up", "password", *BY_CODE)
+def sign_up(play: Play, demo: DemoProvider) -> None:
+    """Typed, refused, saved by itself meanwhile, mended, accepted; then the sign-in."""
+    name, password = newcomer(), f"planted-{newcomer()}"
+    demo.sign_up("taken-name", password)
+    with play.notebook(login(demo, what="signup"), *cells(LOOK, demo)) as notebook:
+        notebook.run_all()
+        notebook.phase("sign_up")
+        filled = {"Name": "taken-name", "Full_name": "Ada", "E-mail": f"{name}@example.org"}
+        type_in(notebook, **filled, Password=password, Password_again=password)
+        notebook.press("Show Password")
+        play.keep(notebook)
+        notebook.press("Create account")
+        expect(notebook.panel).to_contain_text("is taken")
+        play.keep(notebook)
+        type_in(notebook, Name=name)
+        notebook.press("Create account")
+        with notebook.context.expect_page() as opened:
+            notebook.link().click()
+        page = opened.value
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Allow").click()
+        notebook.phase("signed_in")
+        page.close()
+        notebook.idle()
+
+
+@scenario("typing", "password")
+def typing(play: Play, demo: DemoProvider) -> None:
+    """A form half filled in, then given up."""
+    password = f"planted-{newcomer()}"
+    with play.notebook(login(demo, what="signup", then="signin")) as notebook:
+        notebook.run_all()
+        notebook.phase("sign_up")
+        for label in ("Password", "Password_again"):
+            type_in(notebook, **{label: password})
+            play.autosave(notebook)
+        play.plant(password=password)
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+
+
+@scenario("loopback", *BY_CODE)
+def loopback(play: Play, demo: DemoProvider) -> None:
+    """Signed in, looked at from all sides, called, signed out."""
+    after = [*cells(LOOK, demo), f"api.get({demo.api!r} + '/measurements').json()", "api.logout()", "api"]
+    with play.notebook(login(demo, api=demo.api), *after) as notebook:
+        notebook.run_all()
+        address = notebook.address()
+        play.keep(notebook)
+        demo.visit(address, name="ada")
+        notebook.phase("signed_out")
+        notebook.idle()
+
+
+@scenario("device", *SIGNED_IN, "device_code")
+def device(play: Play, demo: DemoProvider) -> None:
+    with play.notebook(login(demo, mode="device"), *cells(LOOK, demo)) as notebook:
+        notebook.run_all()
+        code = notebook.panel.locator(".authnb-code").inner_text()
+        play.keep(notebook)
+        demo.approve(code, name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("client secret", *BY_CODE, "client_secret")
+def client_secret(play: Play, demo: DemoProvider) -> None:
+    """A confidential client, which reads its secret from a place of its own."""
+    place = play.outside("client-secret", demo.web_client_secret)
+    cell = (
+        "import authnb, pathlib\nfrom authnb.storage import MemoryStorage\n"
+        f"signin = authnb.login({demo.issuer!r}, client_id={demo.web_client_id!r}, storage=MemoryStorage(),\n"
+        f"    client_secret=pathlib.Path({str(place)!r}).read_text())\napi = await signin"
+    )
+    with play.notebook(cell, *cells(LOOK, demo), *cells(VERBOSE, demo)) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("pasted address", "code", "state", "code_verifier")
+def pasted(play: Play, demo: DemoProvider) -> None:
+    """First somebody else's, then one with a code that is none."""
+    with play.notebook(login(demo)) as notebook:
+        notebook.run_all()
+        asked = dict(parse_qsl(urlsplit(notebook.address()).query))
+        notebook.panel.locator("summary").click()
+        field = notebook.panel.get_by_label("Address you ended on")
+        for address in ("http://127.0.0.1:1/callback", asked["redirect_uri"]):
+            code = f"planted-{newcomer()}"
+            play.plant(code=code, state=asked["state"])
+            field.fill(f"{address}?code={code}&state={asked['state']}&iss={demo.issuer}")
+            play.keep(notebook)
+            notebook.press("Send")
+            if address != asked["redirect_uri"]:
+                expect(notebook.panel.get_by_role("alert")).to_contain_text("This is not the address")
+        notebook.phase("failed")
+        notebook.idle()
+
+
+@scenario("declined", "state")
+def declined(play: Play, demo: DemoProvider) -> None:
+    """Under verbose tracebacks; then Try again and Cancel."""
+    with play.notebook("%xmode Verbose", login(demo)) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="hedy", allow=False)
+        notebook.phase("failed")
+        notebook.idle()
+        notebook.press("Try again")
+        notebook.link()
+        play.keep(notebook)
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+
+
+@scenario("cancelled", "state")
+def cancelled(play: Play, demo: DemoProvider) -> None:
+    """By the panel, and by interrupting a cell that blocks, both under verbose tracebacks."""
+    for then in ("api = await signin", "api = signin.wait()"):
+        with play.notebook("%xmode Verbose", login(demo, then=then), "api") as notebook:
+            notebook.run_all()
+            play.plant(state=dict(parse_qsl(urlsplit(notebook.address()).query))["state"])
+            notebook.press("Cancel")
+            notebook.phase("cancelled")
+            notebook.idle()
+
+
+@scenario("verbose tracebacks", *BY_CODE)
+def verbose_tracebacks(play: Play, demo: DemoProvider) -> None:
+    with play.notebook(login(demo), *cells(VERBOSE, demo)) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("remembered", *BY_CODE)
+def remembered(play: Play, demo: DemoProvider) -> None:
+    """Kept on disk, encrypted; found again by a second sign-in, and renewed."""
+    cell = f"import authnb\napi = await authnb.login({demo.issuer!r}, client_id={demo.client_id!r}, remember=True)"
+    renew = f"api.token_auth.renew(api.token, api.token_auth.keeper)\nprint(api)\n{cell}"
+    with play.notebook(cell, renew, "!authnb status") as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("recorded", *BY_CODE)
+def recorded(play: Play, demo: DemoProvider) -> None:
+    """Shown as a table and a diagram, and saved as a report."""
+    cell = login(demo).replace("api = await", "with authnb.record() as recording:\n    api = await")
+    with play.notebook(
+        cell, "recording", "recording.diagram", "recording.save()", *cells(LOOK, demo)
+    ) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("as text", *BY_CODE)
+def as_text(play: Play, demo: DemoProvider) -> None:
+    """Without the panel the address stands in the output while the sign-in waits, and not after."""
+    with play.notebook(login(demo, view="text"), *cells(LOOK, demo)) as notebook:
+        notebook.run_all()
+        link = notebook.page.get_by_role("link", name="Sign in at")
+        address = link.get_attribute("href") or ""
+        demo.visit(address, name="ada")
+        notebook.idle()
+
+
+@scenario("papermill", *BY_CODE)
+def papermill(play: Play, demo: DemoProvider) -> None:
+    """With nobody there, and a program for the person."""
+    play.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), browser=PERSON)

@@ -1,0 +1,94 @@
+"""Every scenario, then every place: no secret is left in any; and one that leaks is found in each of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import leaky
+import pytest
+from harness import login
+from places import PLACES, Ground, Play
+from scenarios import PERSON, SCENARIOS
+from support import newcomer
+from witness import Witness, count
+
+if TYPE_CHECKING:
+    from harness import Desk
+
+    from authnb.demo import DemoProvider
+
+# What is there by design: (scenario or None for all, place, kind): why
+ALLOWED = {
+    (
+        None,
+        "iopub",
+        "state",
+    ): "the address reaches the browser this way; whoever hears this can run code here",
+    (
+        "papermill",
+        "processes",
+        "state",
+    ): "a browser is started with the address; PKCE makes it useless to others",
+    (
+        "papermill",
+        "papermill",
+        "state",
+    ): "with nobody there the address is shown as text, which --log-output keeps",
+}
+
+
+def leaks(name: str, found: dict[str, dict[str, int]]) -> dict[tuple[str, str], int]:
+    """What was found and is not there by design."""
+    return {
+        (place, kind): number
+        for place, kinds in found.items()
+        for kind, number in kinds.items()
+        if (None, place, kind) not in ALLOWED and (name, place, kind) not in ALLOWED
+    }
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_nothing_is_left(
+    ground: Ground, desk: Desk, demo: DemoProvider, witness: Witness, rows: dict[str, Any], name: str
+) -> None:
+    scenario, kinds = SCENARIOS[name]
+    witness.take()
+    play = Play(ground, desk)
+    scenario(play, demo)
+    secrets = play.secrets(witness.take())
+    assert kinds <= set(secrets), "the scenario did not play what it is to be judged by"
+    rows[name] = {place: count(secrets, text) for place, text in play.all().items()}
+    assert leaks(name, rows[name]) == {}
+
+
+def test_a_leak_is_found_in_every_place(
+    ground: Ground, desk: Desk, demo: DemoProvider, rows: dict[str, Any]
+) -> None:
+    """The scan can fail, everywhere."""
+    play, password = Play(ground, desk), f"planted-{newcomer()}"
+    with play.notebook(leaky.CELL, "# Below", leaky.END) as notebook:
+        notebook.run(0)
+        field = notebook.page.get_by_label("Leaky")
+        field.fill(password)
+        field.blur()
+        notebook.said(password)
+        ground.processes.look()
+        notebook.run(2)
+        notebook.idle()
+    with Witness() as papermill:
+        play.papermill(login(demo), leaky.PRINT, browser=PERSON)
+    texts = play.all()
+    found = {place: count({"password": {password}}, text) for place, text in texts.items()}
+    found["papermill"] = count({"access_token": papermill.secrets["access_token"]}, texts["papermill"])
+    rows["a leaking widget"] = found
+    assert {place for place in PLACES if leaks("", found) and found[place]} == set(PLACES)
+
+
+@pytest.mark.parametrize("written", ["{}", "%7B{}%7D", "a{}", "ab{}", "abc{}"])
+def test_a_secret_is_found_however_it_is_written(written: str) -> None:
+    import base64  # noqa: PLC0415
+
+    secret = "planted-4pZ9vQmT7rXw2LkE"
+    text = base64.b64encode(written.format(secret).encode()).decode()
+    for form in (written.format(secret), text, secret.encode().hex()):
+        assert count({"code": {secret}}, f"x{form}x") == {"code": 1}
