@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
+from concurrent.futures import Future
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,7 +22,7 @@ from authnb.keeper import expires_soon
 from authnb.transport import is_secure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import requests
 
@@ -60,6 +63,7 @@ class TokenAuth(OAuth2Auth):
         super().__init__(*args, **kwargs)
         self.renewing = threading.Lock()
         self.given_up: Callable[[], None] = lambda: None  # called when the token is used no more
+        self._attempt: tuple[Future[bool], int] = Future(), 0  # the last renewal, the process it runs in
         self._again = 0.0  # when a renewal that failed early may be tried again, time.monotonic()
         self._refused: tuple[Token | None, float] = None, 0.0
 
@@ -68,11 +72,12 @@ class TokenAuth(OAuth2Auth):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token on a request, and answer a 401 to it; `AuthnbError` for an address it is not for."""
-        self.check(str(request.url))
-        if self.token is None:
-            raise signed_out()
-        super().__call__(request)
-        request.register_hook("response", partial(self._answered, self.token))  # type: ignore[no-untyped-call] # requests'
+        token = self.fresh(str(request.url))
+        # Authlib's signing with this token, even if another takes its place meanwhile
+        signer = OAuth2Auth(token, self.token_placement)
+        signer.hooks = self.hooks
+        signer(request)
+        request.register_hook("response", partial(self._answered, token))  # type: ignore[no-untyped-call] # requests'
         return request
 
     def check(self, url: str) -> None:
@@ -97,7 +102,9 @@ class TokenAuth(OAuth2Auth):
         if self.token is None:
             raise signed_out()
         self.ensure_active_token()
-        token: Token = self.token
+        token: Token | None = self.token
+        if token is None:  # somebody signed out meanwhile
+            raise signed_out()
         return token
 
     def ensure(self, keeper: Keeper) -> None:
@@ -114,79 +121,105 @@ class TokenAuth(OAuth2Auth):
         left = token["expires_at"] - now
         if left <= 0:
             self.renew(token, keeper)
-        elif time.monotonic() >= self._again and self.renewing.acquire(blocking=False):
+        elif time.monotonic() >= self._again and not self._under_way():
             try:
-                if self.token is token:
-                    self.token = keeper.renew(token)
+                self.renew(token, keeper)
             except AuthnbError:
                 self._again = time.monotonic() + min(10.0, left / 8)
-            finally:
-                self.renewing.release()
 
-    def renew(self, stale: Token, keeper: Keeper) -> None:
-        """Put another token in place of this one, unless that was done while we waited for our turn."""
+    def renew(self, stale: Token, keeper: Keeper) -> bool:
+        """Put another token in place of this one; whether it was renewed for that, just now.
+
+        There is one attempt, and one outcome, for all who ask while it lasts. It runs on a thread of its own: an
+        interrupt ends the waiting for it, not the attempt, whose answer would be lost.
+        """
         with self.renewing:
             if self.token is not stale:
-                return
-            try:
-                self.token = keeper.renew(stale)
-            except AuthnbError as error:
-                failure = error
-            else:
-                return
-        raise without_frames(failure)
+                return False
+            if not self._under_way():
+                attempt: Future[bool] = Future()
+                work = threading.Thread(
+                    target=self._try, args=(attempt, stale, keeper), name="authnb-renewal"
+                )
+                work.start()
+                self._attempt = attempt, os.getpid()
+            attempt = self._attempt[0]
+        failure = attempt.exception()
+        if failure is not None:
+            raise without_frames(copy(failure))  # each caller his own
+        return attempt.result()
+
+    def _try(self, attempt: Future[bool], stale: Token, keeper: Keeper) -> None:
+        try:
+            new, just_now = keeper.renew(stale)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            attempt.set_exception(without_frames(error))
+            return
+        with self.renewing:
+            if self.token is stale:
+                self.token = new
+        attempt.set_result(just_now)
+
+    def _under_way(self) -> bool:
+        attempt, process = self._attempt
+        return not attempt.done() and process == os.getpid()  # a forked process has no part in its parent's
 
     def give_up(self) -> Token | None:
         """The token, which is used no more."""
+        if self._under_way():
+            self._attempt[0].exception()
         with self.renewing:
             token: Token | None = self.token
             self.token = None
         self.given_up()
         return token
 
-    def renewed_after_refusal(self, refused: Token) -> Token | None:
-        """The token for one more try after an API's 401; None if that would be no use."""
-        hopeless, until = self._refused
-        if self.keeper is None or (refused is hopeless and time.monotonic() < until):
-            return None
-        if self.token is refused:
-            if "refresh_token" not in refused:
-                return None
-            self.renew(refused, self.keeper)
-        token: Token | None = self.token
-        return token
+    def after_refusal(self, refused: Token) -> Iterator[Token]:
+        """Tokens to try after an API's 401, the next if one is refused too; none where that would be no use.
 
-    def refused_again(self, token: Token) -> None:
-        """Remember that a new token was refused too: it is not the token then."""
-        self._refused = token, time.monotonic() + _SAME_AGAIN
+        What others obtained meanwhile may be over as well; what is renewed for this is the last.
+        """
+        renewed = False
+        for _ in range(2):
+            hopeless, until = self._refused
+            if self.keeper is None or (refused is hopeless and time.monotonic() < until):
+                return
+            if self.token is refused:
+                if "refresh_token" not in refused:
+                    return
+                renewed = self.renew(refused, self.keeper)
+            if self.token is None:
+                return
+            refused = self.token
+            yield refused
+            if renewed:
+                break
+        self._refused = refused, time.monotonic() + _SAME_AGAIN
 
     def _answered(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
         request = response.request
-        bare = observe not in request.hooks["response"]  # a call of a session that is not ours
-        if bare or response.status_code == UNAUTHORIZED:  # which is seen before the renewal it leads to
-            observe(response, **kwargs)
-        carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
+        tries = self.after_refusal(sent)
         # After a redirect elsewhere it does not carry the token, and will not be given one
-        if response.status_code != UNAUTHORIZED or not carried or not _repeatable(request):
-            return response
-        try:
-            token = self.renewed_after_refusal(sent)
-        except AuthnbError:
+        carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
+        while response.status_code == UNAUTHORIZED and carried and _repeatable(request):
+            observe(response, **kwargs)  # before the renewal it leads to
+            try:
+                token = next(tries, None)
+            except AuthnbError:
+                response.close()
+                raise
+            if token is None:
+                break
             response.close()
-            raise
-        if token is None:
-            return response
-        response.close()
-        again = request.copy()
-        again.headers["Authorization"] = f"Bearer {token['access_token']}"
-        second: requests.Response = response.connection.send(again, **kwargs)
-        second.request = again
-        second.history.append(response)
-        if bare:
-            observe(second, **kwargs)
-        if second.status_code == UNAUTHORIZED:
-            self.refused_again(token)
-        return second
+            again = request.copy()
+            again.headers["Authorization"] = f"Bearer {token['access_token']}"
+            answer: requests.Response = response.connection.send(again, **kwargs)
+            answer.request = again
+            answer.history = [*response.history, response]
+            response = answer
+        if observe not in request.hooks["response"]:  # a call of a session that is not ours
+            observe(response, **kwargs)
+        return response
 
 
 def signed_out() -> LoginRequired:

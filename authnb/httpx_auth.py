@@ -26,26 +26,18 @@ class HttpxAuth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The request with the token, and once more with a new one if it is refused."""
         token = self._bearer.fresh(str(request.url))
+        tries = self._bearer.after_refusal(token)
         response = _told((yield _with(request, token)))
-        if _worth_another_try(request, response):
-            again = self._bearer.renewed_after_refusal(token)
-            if again is not None:
-                response = _told((yield _with(request, again)), response)
-                self._judge(response, again)
+        while _worth_another_try(request, response) and (again := next(tries, None)):
+            response = _told((yield _with(request, again)), response)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same; a renewal runs on a thread, and the event loop goes on."""
         token = await asyncio.to_thread(self._bearer.fresh, str(request.url))
+        tries = self._bearer.after_refusal(token)
         response = _told((yield _with(request, token)))
-        if _worth_another_try(request, response):
-            again = await asyncio.to_thread(self._bearer.renewed_after_refusal, token)
-            if again is not None:
-                response = _told((yield _with(request, again)), response)
-                self._judge(response, again)
-
-    def _judge(self, response: httpx.Response, token: Token) -> None:
-        if response.status_code == UNAUTHORIZED:
-            self._bearer.refused_again(token)
+        while _worth_another_try(request, response) and (again := await asyncio.to_thread(next, tries, None)):
+            response = _told((yield _with(request, again)), response)
 
 
 def _with(request: httpx.Request, token: Token) -> httpx.Request:
@@ -55,8 +47,10 @@ def _with(request: httpx.Request, token: Token) -> httpx.Request:
 
 def _told(response: httpx.Response, before: httpx.Response | None = None) -> httpx.Response:
     """The response, after every observer was shown it and its redirects. Its body is left to its reader."""
+    # httpx counts what was refused among what led here
+    known = () if before is None else (*before.history, before)
     for one in (*response.history, response) if observers else ():
-        if one is before:  # httpx counts what was refused among what led here
+        if any(one is earlier for earlier in known):
             continue
         request = one.request
         tell(

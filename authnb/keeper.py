@@ -56,33 +56,35 @@ class Keeper:
     account: Account
     storage: TokenStorage
 
-    def renew(self, token: Token) -> Token:
+    def renew(self, token: Token) -> tuple[Token, bool]:
         """A token to use in place of this one: what another process obtained meanwhile, else a renewed one.
 
-        It is in the storage when this returns. Raises `LoginRequired` where only a new sign-in helps,
-        `ProviderError` or `StorageError` if it can be tried again.
+        The second value says whether it was renewed just now. It is in the storage when this returns. Raises
+        `LoginRequired` where only a new sign-in helps, `ProviderError` or `StorageError` if it can be tried again.
         """
-        with self.storage.lock(self.account):
-            kept = self._kept(token)
-            newest = kept.token if kept else token
-            if not _same(newest, token) and not self._expires_soon(newest):
-                return newest
-            new = self._refresh(newest)
-            if kept:
-                self._save(replace(kept, token=new))
-            return new
+        try:
+            with self.storage.lock(self.account):
+                return self._renew(token)
+        except StorageError:
+            # Where nothing can be written there may still be something to read
+            other = self._obtained_by_others(token)
+            if other is None:
+                raise
+            return other, False
 
     def end(self, token: Mapping[str, Any]) -> SignedOut:
         """Forget the sign-in here and revoke its tokens; each step is tried even if an earlier one fails."""
         revoked, problems = [], []
         try:
             with self.storage.lock(self.account):
-                kept = self._kept(token)
-                if kept:
-                    token = kept.token
-                    self.storage.remove(self.account)
+                token = self._take(token)
         except StorageError as error:
-            problems.append(error.description)
+            try:  # on a full disk, say, where there is no room to renew, but none is needed to forget
+                if error.error == "locked":
+                    raise
+                token = self._take(token)
+            except StorageError as last:
+                problems.append(last.description)
         for name in ("refresh_token", "access_token"):
             if name not in token:
                 continue
@@ -99,6 +101,31 @@ class Keeper:
         return SignedOut(
             revoked=tuple(revoked), problems=tuple(dict.fromkeys(problems)), end_session_uri=end_session
         )
+
+    def _renew(self, token: Token) -> tuple[Token, bool]:
+        kept = self._kept(token)
+        newest = kept.token if kept else token
+        if not _same(newest, token) and not self._expires_soon(newest):
+            return newest, False
+        new = self._refresh(newest)
+        if kept:
+            self._save(replace(kept, token=new))
+        return new, True
+
+    def _take(self, token: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Remove the sign-in; its newest token."""
+        kept = self._kept(token)
+        if kept is None:
+            return token
+        self.storage.remove(self.account)
+        return kept.token
+
+    def _obtained_by_others(self, token: Token) -> Token | None:
+        """A token in the storage that can take the place of this one."""
+        kept = self._kept(token)
+        if kept is None or _same(kept.token, token) or self._expires_soon(kept.token):
+            return None
+        return kept.token
 
     def _kept(self, token: Mapping[str, Any]) -> SignIn | None:
         """What is stored of this sign-in; None if it was removed, or somebody else signed in in its place."""
@@ -124,9 +151,9 @@ class Keeper:
             if error.error != "invalid_grant":
                 raise
         # Where the storage's lock does not hold others off, one of them may have been faster
-        other = self._kept(token)
-        if other and not _same(other.token, token) and not self._expires_soon(other.token):
-            return other.token
+        other = self._obtained_by_others(token)
+        if other is not None:
+            return other
         raise LoginRequired(
             "login_required",
             f"{host} no longer renews this sign-in: it was ended there, or used up elsewhere. Run the cell that "

@@ -57,6 +57,7 @@ def reserve(path: Path, size: int) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(_beside(path), bytes(size))
     except OSError as error:
+        give_back(path)
         raise _failed("Making room for", path, error) from None
 
 

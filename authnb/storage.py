@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -82,7 +83,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._kept: dict[Account, SignIn] = {}
-        self._locks: dict[Account, threading.Lock] = {}
+        self._locks: dict[tuple[int, Account], threading.Lock] = {}  # by process: a forked one has its own
 
     def __repr__(self) -> str:
         return f"MemoryStorage({len(self._kept)} kept)"
@@ -108,7 +109,7 @@ class MemoryStorage:
     @contextmanager
     def lock(self, account: Account) -> Iterator[None]:
         """Held while a token is renewed."""
-        with self._locks.setdefault(account, threading.Lock()):
+        with self._locks.setdefault((os.getpid(), account), threading.Lock()):
             yield
 
 

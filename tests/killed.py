@@ -154,13 +154,13 @@ def renewals(count: int) -> dict[str, Any]:
 
         def renew() -> None:
             while True:
-                session.token = keeper.renew(session.token)
+                session.token, _ = keeper.renew(session.token)
 
         kill_after(chance.uniform(0.001, 0.03), renew)
         kept = keeper.storage.load(keeper.account)
         session.token = kept.token
         try:
-            session.token = keeper.renew(session.token)
+            session.token, _ = keeper.renew(session.token)
             session.get("/stations").raise_for_status()
         except LoginRequired:
             ask_again += 1

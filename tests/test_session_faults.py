@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import requests
 from between import Between
 from servers import Server
 from signed_in import age, aged, keeper, sign_in, stored
 
 from authnb.errors import LoginRequired, ProviderError
+from authnb.files import FileStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +116,75 @@ def test_rotated_but_the_answer_never_came(
     assert session.get("/stations").ok, "the session in the other notebook finds the new sign-in by itself"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a way to interrupt a process")
+def test_an_interrupt_does_not_lose_what_is_under_way(
+    demo: DemoProvider, between: Between, tmp_path: Path
+) -> None:
+    """Ctrl-C in the midst of a renewal: the cell ends at once, the answer is kept, the next cell uses it."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        asked.set()
+        answer.wait(60)
+        return "pass"
+
+    between.fate = slow
+    session = sign_in(demo, between, storage=FileStorage(tmp_path))
+    age(session)
+    command = [sys.executable, str(Path(__file__).parent / "interrupted.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(pickle.dumps(session))
+        process.stdin.flush()
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"interrupted\n"
+        answer.set()
+        process.stdin.close()
+        assert process.stdout.read() == b"200\n"
+    assert process.returncode == 0
+    assert between.fates == ["pass"]
+
+
+class Turnstile:
+    """A lock that counts who has been through it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.passed = threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        self.passed.release()
+
+
+def test_32_threads_share_a_failure(session: Session, between: Between) -> None:
+    """A provider in trouble is asked once for all who wait, not once for each in turn."""
+    turnstile = session.token_auth.renewing = Turnstile()
+
+    def once_all_wait() -> str:
+        for _ in range(32):
+            turnstile.passed.acquire()
+        return "503"
+
+    between.fate = once_all_wait
+    age(session)
+
+    def call(_: int) -> str:
+        with pytest.raises(ProviderError) as caught:
+            session.get("/stations")
+        return caught.value.error
+
+    with ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(call, range(32))) == ["temporarily_unavailable"] * 32
+    assert between.fates == ["503"]
+
+
 def test_invalid_grant_looks_into_the_store_first(session: Session, between: Between) -> None:
     """Another process renewed and our lock did not hold it off: what it obtained is used."""
     kept = keeper(session)
@@ -154,102 +230,3 @@ def test_token_calls_carry_nothing_of_the_api(session: Session, between: Between
     session.get("/stations")
     (headers,) = between.headers
     assert not {"cookie", "x-api", "authorization"} & {name.lower() for name in headers}
-
-
-# A 401 from the API
-
-
-class Api:
-    """An API that takes any token but the one in ``refused``; by default it takes none."""
-
-    def __init__(self, server: Server) -> None:
-        self.refused = ""
-        self.bodies: list[bytes] = []
-        server.routes["/things"] = self._answer
-
-    def _answer(self, request: Any) -> tuple[int, dict[str, str], bytes]:
-        self.bodies.append(request.body)
-        return (401 if self.refused in request.headers["Authorization"] else 200), {}, b"said"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
-
-def at_api(session: Session, server: Server) -> tuple[Api, str]:
-    """The session, allowed to call another API."""
-    session.token_auth.origins = frozenset()
-    return Api(server), server.url + "/things"
-
-
-@pytest.mark.parametrize("body", [b"bytes", "text", None])
-def test_a_401_leads_to_one_renewal_and_one_more_try(
-    session: Session, between: Between, server: Server, body: bytes | str | None
-) -> None:
-    api, url = at_api(session, server)
-    api.refused = session.token["access_token"]
-    response = session.post(url, data=body)
-    assert response.status_code == 200
-    assert [r.status_code for r in response.history] == [401]
-    assert between.fates == ["pass"]
-    sent = body.encode() if isinstance(body, str) else body or b""
-    assert api.bodies == [sent, sent]
-
-
-def test_a_401_that_stays_is_no_loop(session: Session, between: Between, server: Server) -> None:
-    """An API that refuses any token: one renewal, then its answer, for a minute."""
-    api, url = at_api(session, server)
-    assert [session.get(url).status_code for _ in range(4)] == [401] * 4
-    assert between.fates == ["pass"]
-    assert len(api.bodies) == 5
-
-
-def test_32_threads_with_a_refused_token(session: Session, between: Between, server: Server) -> None:
-    api, url = at_api(session, server)
-    api.refused = session.token["access_token"]
-    codes: list[int] = []
-    start = threading.Barrier(32)
-
-    def call() -> None:
-        start.wait()
-        codes.append(session.get(url).status_code)
-
-    threads = [threading.Thread(target=call) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert codes == [200] * 32
-    assert between.fates == ["pass"]
-
-
-def test_a_file_is_wound_back_and_a_stream_is_not_sent_twice(
-    session: Session, between: Between, server: Server, tmp_path: Any
-) -> None:
-    api, url = at_api(session, server)
-    api.refused = session.token["access_token"]
-    (tmp_path / "upload").write_bytes(b"measured")
-    with (tmp_path / "upload").open("rb") as upload:
-        assert session.post(url, data=upload).status_code == 200
-    assert api.bodies == [b"measured"] * 2
-    assert between.fates == ["pass"]
-    api.refused = session.token["access_token"]
-    assert session.post(url, data=iter([b"once"])).status_code == 401
-    assert between.fates == ["pass"]
-
-
-def test_a_401_while_the_provider_is_down(session: Session, between: Between, server: Server) -> None:
-    _, url = at_api(session, server)
-    between.fate = lambda: "503"
-    with pytest.raises(ProviderError):
-        session.get(url)
-
-
-def test_a_bare_requests_call_stays_fresh_too(demo: DemoProvider, session: Session, between: Between) -> None:
-    age(session)
-    with requests.Session() as bare:
-        assert bare.get(demo.api + "/stations", auth=session.requests_auth, timeout=10).ok
-        assert bare.get(demo.api + "/stations", auth=session.requests_auth, timeout=10).ok
-    assert between.fates == ["pass"]

@@ -253,6 +253,22 @@ print(session.get("/stations").status_code)
     assert stored(session) != before
 
 
+def test_on_a_full_disk_one_still_reads_and_forgets(demo: DemoProvider, tmp_path: Path) -> None:
+    """What another process obtained before is used, signing out removes the file, and no half of one is left."""
+    session = sign_in(demo, storage=FileStorage(tmp_path / "authnb"))
+    whole = pickle.dumps(session)
+    age(session)
+    assert session.get("/stations").ok
+    script = """
+session = pickle.load(sys.stdin.buffer)
+session.token = Token({**session.token, "access_token": "before", "expires_at": 1})
+print(session.get("/stations").status_code, session.token["access_token"] != "before")
+print(session.logout().problems, sorted(path.suffix for path in files._directory.iterdir()))
+"""
+    said = in_a_process(FULL + script, tmp_path / "authnb", input=whole)
+    assert said == "200 True\n() ['', '.lock', '.lock']\n"
+
+
 def test_a_read_only_disk(demo: DemoProvider) -> None:
     """What is stored is used while it lives; then there is a clear error, and nothing is lost."""
     with tempfile.TemporaryDirectory() as place:

@@ -240,8 +240,8 @@ MUTANTS = [
     Mutant(
         check="a 401 from elsewhere gets no token",
         file="bearer.py",
-        old="if response.status_code != UNAUTHORIZED or not carried or",
-        new="if response.status_code != UNAUTHORIZED or",
+        old="while response.status_code == UNAUTHORIZED and carried and",
+        new="while response.status_code == UNAUTHORIZED and",
         tests=ORIGINS,
     ),
     Mutant(
