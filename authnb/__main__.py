@@ -30,8 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("authnb-notebooks"),
         help="where the copy is (%(default)s)",
     )
+    copy = commands.add_parser(
+        "notebooks", help="copy the notebooks, or bring a copy up to date; changed ones are kept"
+    )
+    copy.add_argument("folder", nargs="?", type=Path, default=Path("authnb-notebooks"), help="(%(default)s)")
     demo = commands.add_parser("demo", help="run the provider for learning until interrupted")
     demo.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
+    demo.add_argument("--issuer", help="address under which people reach it, if a proxy stands before it")
     demo.add_argument("--database", help="SQLAlchemy URL to keep accounts in (forgotten at the end)")
 
     commands.add_parser("status", help="say who is signed in where, and until when; no token is shown")
@@ -56,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _lab(options.folder, passed_on)
         if options.command == "scan":
             return _scan(options.notebooks)
+        if options.command == "notebooks":
+            return _copy(options.folder)
         return _demo(options) if options.command == "demo" else _remembered(options)
     except ModuleNotFoundError as error:
         parser.exit(1, f"{error}. Install it with: pip install 'authnb[lab,demo]'\n")
@@ -102,19 +109,31 @@ def _scan(notebooks: list[Path]) -> int:
     return code
 
 
+def _copy(folder: Path) -> int:
+    from authnb.lab import bring_up_to_date  # noqa: PLC0415 - each command loads its own
+
+    bring_up_to_date(folder)
+    return 0
+
+
 def _demo(options: argparse.Namespace) -> int:
     from authnb.demo import DemoProvider  # noqa: PLC0415 - each command loads its own
 
+    try:
+        provider = DemoProvider(options.database, options.port, issuer=options.issuer)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with DemoProvider(database=options.database, port=options.port) as demo:
+    with provider as demo:
         print(f"issuer            {demo.issuer}")
         print(f"client_id         {demo.client_id}  (public; http://127.0.0.1:PORT/callback, device code)")
         print(f"client_id         {demo.web_client_id}  (confidential; http://127.0.0.1:PORT/authorize)")
         print(f"client_secret     {demo.web_client_secret}")
         print(f"api               {demo.api}/measurements")
-        print("A provider for learning, on this computer only. Ctrl-C ends it.", flush=True)
+        print("A provider for learning; it listens on this computer only. Ctrl-C ends it.", flush=True)
         ended.wait()
     return 0
 

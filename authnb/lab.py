@@ -23,9 +23,7 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
     """Run JupyterLab until it ends; its exit code. ``arguments`` are passed on to it."""
     from authnb.demo import DemoProvider  # noqa: PLC0415 - only this command needs a provider
 
-    kept = copy_notebooks(notebooks(), folder)
-    for name in kept:
-        print(f"Kept your changed {name}; the new version is beside it as {_beside(Path(name)).name}.")
+    bring_up_to_date(folder)
     with DemoProvider() as demo:
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
         # Not localhost: to a browser that is another site, which keeps cookies out of a notebook's frames
@@ -34,6 +32,12 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         environment = {**os.environ, "AUTHNB_DEMO": demo.issuer}
         print(f"The provider for learning runs at {demo.issuer}; the notebooks are in {folder}.", flush=True)
         return _until_it_ends(command, environment)
+
+
+def bring_up_to_date(folder: Path) -> None:
+    """Copy the notebooks into a folder, and print which of a person's changed ones were kept."""
+    for name in copy_notebooks(notebooks(), folder):
+        print(f"Kept your changed {name}; the new version is beside it as {_beside(Path(name)).name}.")
 
 
 def notebooks() -> Path:

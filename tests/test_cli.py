@@ -87,6 +87,23 @@ def test_bad_words_are_refused(arguments: list[str], capsys: pytest.CaptureFixtu
     assert "usage: authnb" in capsys.readouterr().err
 
 
+def test_an_issuer_that_cannot_be_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--issuer", "http://hub.example.org"]) == 2
+    assert "Give an https address" in capsys.readouterr().err
+
+
+def test_notebooks_are_copied_and_changed_ones_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "copy"
+    (folder / "solutions").mkdir(parents=True)
+    (folder / "00_sign_in.ipynb").write_text("mine")
+    assert main(["notebooks", str(folder)]) == 0
+    assert (folder / "00_sign_in.ipynb").read_text() == "mine"
+    assert (folder / "11_your_provider.ipynb").exists()
+    assert "Kept your changed 00_sign_in.ipynb" in capsys.readouterr().out
+
+
 def test_a_taken_port_is_said(told: dict[str, str]) -> None:
     port = told["issuer"].rpartition(":")[2]
     command: list[Any] = [sys.executable, "-m", "authnb", "demo", "--port", port]

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from authnb.demo import api, authorize, device, endpoints, logout, signing
 from authnb.demo.authorization_server import Server
-from authnb.demo.context import Context, Settings
+from authnb.demo.context import Context, Settings, provider
 from authnb.demo.models import Client, Setting
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def create_app(
     app.config.update(
         SECRET_KEY=cookie_key,
         # cookies know no port: two providers on this computer need two names
-        SESSION_COOKIE_NAME=f"authnb_demo_{urlsplit(issuer).port}",
+        SESSION_COOKIE_NAME=f"authnb_demo_{urlsplit(issuer).port or 0}",
+        SESSION_COOKIE_PATH=urlsplit(issuer).path or "/",
+        SESSION_COOKIE_SECURE=issuer.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=64 * 1024,
     )
@@ -73,8 +75,9 @@ def create_app(
 
 def _known_host_only() -> None:
     """A page elsewhere whose name was made to point here must not reach us (DNS rebinding)."""
-    if urlsplit(f"//{request.host}").hostname not in {"127.0.0.1", "localhost"}:
-        abort(400, "This provider answers on 127.0.0.1 only.")
+    own = urlsplit(provider().issuer).hostname
+    if urlsplit(f"//{request.host}").hostname not in {"127.0.0.1", "localhost", own}:
+        abort(400, f"This provider answers at {own} only.")
 
 
 def _commit(response: Response) -> Response:

@@ -30,7 +30,8 @@ pages = Blueprint("authorize", __name__)
 def authorize() -> ResponseReturnValue:
     """Find out who it is, ask what is still to be asked, and answer the client."""
     if request.method == "POST":  # OpenID Connect Core 1.0 section 3.1.2.1 asks for it
-        return redirect(f"/authorize?{urlencode(request.form.to_dict(flat=False), doseq=True)}", 303)
+        query = urlencode(request.form.to_dict(flat=False), doseq=True)
+        return redirect(f"{request.script_root}/authorize?{query}", 303)
     try:
         return _authorize()
     except OAuth2Error as error:

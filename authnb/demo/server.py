@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import waitress  # type: ignore[import-untyped]
 from waitress import wasyncore
@@ -36,7 +37,9 @@ class DemoProvider(RunningProvider):
     """An OpenID Provider and a protected API, on 127.0.0.1, while the `with` block lasts.
 
     `database` is a path or an SQLAlchemy URL; without one all is forgotten at the end. `port` 0 takes a free one;
-    one in use raises PortInUse. Lifetimes and the interval are seconds, `clock` gives seconds since 1970.
+    one in use raises PortInUse. `issuer` is the address under which people reach it, if not its own: that of a proxy
+    which hands on the whole path, such as a JupyterHub with this as its service; ValueError if it cannot be one.
+    Lifetimes and the interval are seconds, `clock` gives seconds since 1970.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class DemoProvider(RunningProvider):
         database: str | Path | None = None,
         port: int = 0,
         *,
+        issuer: str | None = None,
         access_token_lifetime: int = 3600,
         refresh_token_lifetime: int = 30 * 24 * 3600,
         code_lifetime: int = 60,
@@ -53,6 +57,7 @@ class DemoProvider(RunningProvider):
     ) -> None:
         self._database_url = database
         self._port = port
+        self._public = _checked(issuer) if issuer else None
         self._clock = clock
         self._settings = Settings(
             access_token_lifetime=access_token_lifetime,
@@ -85,7 +90,7 @@ class DemoProvider(RunningProvider):
         listener = _listen(self._port)
         try:
             self._database = Database(self._database_url)
-            issuer = f"http://{HOST}:{listener.getsockname()[1]}"
+            issuer = self._public or f"http://{HOST}:{listener.getsockname()[1]}"
             app = create_app(issuer, self._database.sessions, self._settings, self._clock)
         except BaseException:
             listener.close()
@@ -94,7 +99,13 @@ class DemoProvider(RunningProvider):
         # waitress warns when requests wait for a thread, which is what threads are for
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._server = waitress.create_server(
-            app, sockets=[listener], map=self._sockets, threads=THREADS, ident=None
+            app,
+            sockets=[listener],
+            map=self._sockets,
+            threads=THREADS,
+            ident=None,
+            url_scheme=urlsplit(issuer).scheme,
+            url_prefix=urlsplit(issuer).path,
         )
         self._thread = threading.Thread(target=self._server.run, name="authnb-demo", daemon=True)
         self._thread.start()
@@ -125,6 +136,17 @@ class DemoProvider(RunningProvider):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _checked(issuer: str) -> str:
+    parts = urlsplit(issuer)
+    https = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {HOST, "localhost"})
+    if not (https and parts.hostname) or parts.query or parts.fragment:
+        raise ValueError(
+            f"{issuer!r} cannot be an issuer. Give an https address (http only on this computer), such as "
+            "https://hub.example.org/services/authnb."
+        )
+    return issuer.rstrip("/")
 
 
 def _listen(port: int) -> socket.socket:

@@ -93,8 +93,9 @@ def next_page() -> str:
     """Where to go after a sign-in: back to what waits for it, and never to another site."""
     wanted = _next()
     if wanted.scheme or wanted.netloc or wanted.path not in {"/authorize", "/device"}:
-        return "/"
-    return f"{wanted.path}?{wanted.query}" if wanted.query else wanted.path
+        return url_for("signing.home")
+    query = f"?{wanted.query}" if wanted.query else ""
+    return f"{request.script_root}{wanted.path}{query}"
 
 
 def waiting_client() -> Client | None:

@@ -243,7 +243,7 @@ def test_every_page_has_its_headers_and_its_warning(demo: DemoProvider) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
-        assert "A provider for learning, on this computer only." in page.soup.footer.text
+        assert "A provider for learning. Do not use a password" in page.soup.footer.text
         assert not page.soup.select("script, [style], [onclick]")
 
 
