@@ -83,24 +83,10 @@ def counts(bench: Bench, library: str) -> tuple[dict[str, Any], dict[str, Any], 
 def stampede(demo: DemoProvider, library: str, bench: Bench, processes: int, threads: int) -> dict[str, Any]:
     """One library, so many processes of so many threads; counts over all."""
     with Between(demo.issuer) as between, tempfile.TemporaryDirectory() as place:
-        session = sign_in(demo, between, storage=FileStorage(place), scope=f"{SCOPE} offline_access")
-        age(session)
-        file = Path(place) / "token.json"
-        file.write_text(json.dumps({**session.token, "expires_in": 3600}))
-        job = {
-            "library": library,
-            "file": str(file),
-            "issuer": demo.issuer,
-            "token_endpoint": between.url + "/token",
-            "api": demo.api + "/stations",
-            "client_id": demo.client_id,
-            "threads": threads,
-            "first": True,
-            "session": base64.b64encode(pickle.dumps(session)).decode(),
-        }
+        work = {**job(demo, library, place, between), "threads": threads}
 
         def one(_: int) -> dict[str, Any]:
-            report: dict[str, Any] = json.loads(bench.run(str(HERE / "peers.py"), input=json.dumps(job)))
+            report: dict[str, Any] = json.loads(bench.run(str(HERE / "peers.py"), input=json.dumps(work)))
             return report
 
         with ThreadPoolExecutor(processes) as pool:
@@ -112,6 +98,25 @@ def stampede(demo: DemoProvider, library: str, bench: Bench, processes: int, thr
             "after": sum(run["after"] == 200 for run in runs),
             "errors": sorted({error for run in runs for error in run["errors"]}),
         }
+
+
+def job(demo: DemoProvider, library: str, place: str, between: Between | None) -> dict[str, Any]:
+    """What ``peers.py`` is to do: call the API with a token that has just ended."""
+    session = sign_in(demo, between, storage=FileStorage(place), scope=f"{SCOPE} offline_access")
+    age(session)
+    file = Path(place) / "token.json"
+    file.write_text(json.dumps({**session.token, "expires_in": 3600}))
+    return {
+        "library": library,
+        "file": str(file),
+        "issuer": demo.issuer,
+        "token_endpoint": (between.url if between else demo.issuer) + "/token",
+        "api": demo.api + "/stations",
+        "client_id": demo.client_id,
+        "threads": 1,
+        "first": True,
+        "session": base64.b64encode(pickle.dumps(session)).decode(),
+    }
 
 
 def row(name: str, alone: dict[str, Any], threads: dict[str, Any], processes: dict[str, Any]) -> list[str]:

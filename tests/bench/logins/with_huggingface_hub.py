@@ -1,0 +1,5 @@
+"""The Hub's login by device code; it has no ID token. HF_ENDPOINT and HF_HOME come from the environment."""
+
+from huggingface_hub import login
+
+login()

@@ -1,0 +1,138 @@
+"""What somebody waits for: imports, the link, a sign-in that is remembered."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench import remembered, signing_in
+from bench.counted import Counted
+from bench.kernel import seconds_to_link as seconds_in_kernel
+from bench.measuring import Goal, Result, Sample, at_most, interleaved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.measuring import Bench
+
+# Those that check an ID token at all, and so do what authnb does
+CHECK = ("authlib", "requests_oauth2client")
+
+
+def measure(bench: Bench) -> Result:
+    """Imports, links and remembered sign-ins, each in new processes and in turn."""
+    imports = interleaved(
+        {code: partial(seconds, bench, code) for code in ("pass", "import requests", "import authnb")},
+        bench.times(25),
+    )
+    with Counted() as demo, tempfile.TemporaryDirectory() as home:
+        peers = [library for library, name in signing_in.PEERS.items() if bench.has(name)]
+        runs: dict[str, Callable[[], float]] = {
+            library: partial(signing_in.seconds_to_link, bench, demo, library)
+            for library in ("requests", *peers)
+        }
+        links = interleaved({**runs, "import requests": imports_of(bench)}, bench.times(15))
+        cells = interleaved(
+            {
+                library: partial(seconds_in_kernel, bench, demo, library)
+                for library in ("requests", "authnb_panel", *peers)
+                if bench.has("ipykernel")
+            },
+            bench.times(5),
+        )
+        remembered.keep(bench, demo, home)
+        demo.asked.clear()
+        silent = interleaved(
+            {
+                library: partial(remembered.seconds_to_answer, bench, demo, library, home)
+                for library, name in remembered.PEERS.items()
+                if bench.has(name)
+            },
+            bench.times(15),
+        )
+    return Result(
+        title="The way there",
+        text=(
+            "Milliseconds of a new process, whole, the provider on loopback in another; and, in a kernel that has "
+            "started, of the first cell. `requests` is no login: it reads the metadata and prints a line. Ratios are "
+            "to it in the same round, for imports to `import requests`."
+        ),
+        head=("what", "who", "ms", "ratio"),
+        rows=[
+            *lines("import, whole process", imports, "import requests", bench),
+            *lines("link, from a new process", links, "requests", bench),
+            *lines("link, from the first cell", cells, "requests", bench),
+            *lines("remembered: the API's answer, from a new process", silent, "authnb", bench),
+        ],
+        goals=[*goals(imports, links, cells, silent)],
+        bars={named(library, bench): in_ms(sample) for library, sample in links.items()},
+        unit="ms from the start of a process to its sign-in link",
+    )
+
+
+def goals(
+    imports: dict[str, Sample],
+    links: dict[str, Sample],
+    cells: dict[str, Sample],
+    silent: dict[str, Sample],
+) -> list[Goal]:
+    """What was to be reached."""
+    ratio = imports["import authnb"].over(imports["import requests"]).median
+    bare, base, ours = (links[name].values for name in ("import requests", "requests", "authnb"))
+    # The round trips are what reading the metadata adds to the import
+    beyond = Sample(tuple((our - (b - a)) / a for a, b, our in zip(bare, base, ours, strict=True)))
+    return [
+        at_most("`import authnb`, whole process, `import requests` = 1", 0.2, ratio),
+        at_most("link from a new process, without round trips, `import requests` = 1", 1.25, beyond.median),
+        *ahead("link from a new process", links, "authnb", CHECK),
+        *(ahead("link from the first cell, panel", cells, "authnb_panel", CHECK) if cells else ()),
+        *(ahead("link from the first cell, text", cells, "authnb", CHECK) if cells else ()),
+        *ahead("remembered sign-in in a new process", silent, "authnb", ("msal", "authlib")),
+    ]
+
+
+def ahead(what: str, samples: dict[str, Sample], ours: str, others: tuple[str, ...]) -> list[Goal]:
+    """Not slower than each of these."""
+    found = {other: samples[ours].over(samples[other]).median for other in others if other in samples}
+    return [at_most(f"{what}, {other} = 1", 1, ratio) for other, ratio in found.items()]
+
+
+def imports_of(bench: Bench) -> Callable[[], float]:
+    """The unit of all this."""
+    return partial(seconds, bench, "import requests")
+
+
+def seconds(bench: Bench, code: str) -> float:
+    """A process that does this, from start to end."""
+    begin = time.perf_counter()
+    subprocess.run([bench.python, "-c", code], check=True)
+    return time.perf_counter() - begin
+
+
+def in_ms(sample: Sample) -> Sample:
+    """The same in milliseconds."""
+    return Sample(tuple(value * 1000 for value in sample.values))
+
+
+def lines(what: str, samples: dict[str, Sample], base: str, bench: Bench) -> list[tuple[str, ...]]:
+    """Rows of the table."""
+    return [
+        (
+            what,
+            named(name, bench),
+            f"{in_ms(sample):.0f}",
+            f"{sample.over(samples[base]):.2f}" if base in samples else "",
+        )
+        for name, sample in samples.items()
+    ]
+
+
+def named(library: str, bench: Bench) -> str:
+    """As the table has it."""
+    if library.startswith("authnb"):
+        return library.replace("_", ", ")
+    name = {**signing_in.PEERS, **remembered.PEERS}.get(library)
+    return bench.version(name) if name else f"`{library}`"
