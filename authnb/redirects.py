@@ -80,6 +80,8 @@ class LoopbackListener:
 
     def close(self) -> None:
         """Stop listening and free the port; done twice, it does nothing more."""
+        if self._server.answer is not None:
+            self._server.delivered.wait(_REQUEST_TIMEOUT)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -125,6 +127,7 @@ class _Server(ThreadingTCPServer):
 
     def __init__(self, port: int) -> None:
         self.lock = threading.Condition()
+        self.delivered = threading.Event()  # whether the browser that brought the answer has its page
         self.visits: dict[Any, float] = {}  # open connections, the oldest first, and when each has to end
         super().__init__(("127.0.0.1", port), _Handler)
         self.host = f"127.0.0.1:{self.server_address[1]}"
@@ -209,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:  # the page first: once somebody has the news, the process may end
             self._page(HTTPStatus.OK, *(_DONE if answer.error is None else _DECLINED))
         finally:
+            self.server.delivered.set()
             self.server.notify()
 
     def send_error(self, code: int, *_: Any, **__: Any) -> None:

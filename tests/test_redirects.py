@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from authnb.errors import LoginFailed
+from authnb.exchange import observers
 from authnb.redirects import LoopbackListener, hand_over
 
 if TYPE_CHECKING:
@@ -80,6 +81,26 @@ def test_notifies() -> None:
         answer = other.answer()
     assert answer is not None
     assert answer.error == "access_denied"
+
+
+def test_the_browser_has_its_page_before_the_port_is_closed() -> None:
+    """Whoever waits for the answer closes the listener at once, maybe before the page is on its way."""
+    listener = LoopbackListener()
+    listener.expect("s-1")
+    closer = threading.Thread(target=listener.close)
+
+    def close(_: object) -> None:
+        assert listener.answer() is not None
+        closer.start()
+        closer.join(0.5)
+
+    observers.append(close)
+    try:
+        page = requests.get(f"{listener.redirect_uri}?code=c&state=s-1", timeout=20)
+    finally:
+        observers.remove(close)
+    assert page.status_code == 200
+    closer.join()
 
 
 def test_closing_frees_the_port() -> None:
