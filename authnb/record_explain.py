@@ -65,6 +65,16 @@ end_session_endpoint | Logout 2.1 | where the browser ends its session
 registration_endpoint | RFC 8414 2 | where a client registers itself
 code_challenge_methods_supported | RFC 8414 2 | which kinds of PKCE the provider checks
 grant_types_supported | RFC 8414 2 | which trades the provider offers
+scopes_supported | RFC 8414 2 | which scopes a client may ask for
+response_types_supported | RFC 8414 2 | what a client can get back: a code
+response_modes_supported | RFC 8414 2 | how answers can travel
+token_endpoint_auth_methods_supported | RFC 8414 2 | how clients show who they are; none is for public ones
+revocation_endpoint_auth_methods_supported | RFC 8414 2 | how they do when they take a token back
+id_token_signing_alg_values_supported | Discovery 3 | how ID tokens are signed
+subject_types_supported | Discovery 3 | whether all clients see the same sub
+claims_supported | Discovery 3 | what an ID token may say
+prompt_values_supported | Create 4 | which pages a client may ask for
+service_documentation | RFC 8414 2 | where people read about it
 authorization_response_iss_parameter_supported | RFC 9207 3 | whether its answers say who answers
 aud | Core 2 | for which client the ID token is meant
 azp | Core 2 | the client that asked for it

@@ -214,6 +214,18 @@ def test_failures_are_part_of_the_record() -> None:
     assert "s3cr3t" not in repr(recording)
 
 
+def test_not_even_the_length_of_a_password_is_told(demo: DemoProvider, storage: MemoryStorage) -> None:
+    with authnb.record() as recording:
+        login = authnb.signup(
+            demo.issuer, client_id=demo.client_id, mode="loopback", view=None, storage=storage
+        )
+        demo.visit(login.verification().uri, name="katherine")
+        login.wait(30)
+    shown = [value for one in recording.exchanges for value in one.sent if "password" in value.name]
+    assert {value.name for value in shown} == {"password", "password_again"}
+    assert {value.shown for value in shown} == {"[not shown]"}
+
+
 def test_a_learners_own_session_is_recorded_when_asked(demo: DemoProvider) -> None:
     with authnb.record() as recording, OAuth2Session("notebook") as session:
         recording.watch(session)
