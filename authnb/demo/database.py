@@ -1,13 +1,12 @@
-"""The database: SQLite in a temporary file, in a file of one's own, or any other SQLAlchemy URL."""
+"""The database: SQLite in memory, in a file of one's own, or any other SQLAlchemy URL."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import QueuePool, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from authnb.demo.models import Base
@@ -17,23 +16,24 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """An open database with its tables; `close` also removes it if it was temporary.
+    """An open database with its tables. What is in memory ends with `close`, and with the process however it ends.
 
-    A private SQLite database in memory belongs to one connection, and this one is used by many threads; so
-    what the caller calls "in memory" is a file in a temporary directory.
+    To SQLite there is one connection, which the threads take in turn, a transaction each: a database in memory
+    belongs to its connection, and whoever waits for the pool waits less than for SQLite's lock, which is polled.
     """
 
     def __init__(self, url: str | Path | URL | None = None) -> None:
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
-        if url is None or str(url) in {":memory:", "sqlite://", "sqlite:///:memory:"}:
-            self._directory = tempfile.TemporaryDirectory(prefix="authnb-demo-", ignore_cleanup_errors=True)
-            url = Path(self._directory.name) / "demo.sqlite3"
-        if isinstance(url, Path):
-            url = f"sqlite:///{url}"
+        if url is None or str(url) in {":memory:", "sqlite:///:memory:"}:
+            url = "sqlite://"
+        url = make_url(f"sqlite:///{url}" if isinstance(url, Path) else url)
+        options: dict[str, Any] = {}
+        if url.get_backend_name() == "sqlite":
+            shared = {"check_same_thread": False}
+            options = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "connect_args": shared}
 
         # Rows hold password hashes and keys, and an engine logs rows and parameters at DEBUG.
         logging.getLogger("sqlalchemy.engine.Engine.authnb-demo").setLevel(logging.WARNING)
-        self._engine = create_engine(url, hide_parameters=True, logging_name="authnb-demo")
+        self._engine = create_engine(url, hide_parameters=True, logging_name="authnb-demo", **options)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_immediate)
@@ -46,10 +46,8 @@ class Database:
         self.sessions: sessionmaker[Session] = sessionmaker(self._engine, expire_on_commit=False)
 
     def close(self) -> None:
-        """Close every connection; a temporary file goes with them."""
+        """Close every connection."""
         self._engine.dispose()
-        if self._directory:
-            self._directory.cleanup()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
