@@ -11,11 +11,11 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import rfc7009
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from authnb.demo.context import db, now, provider
+from authnb.demo.context import db, find, now, provider
 from authnb.demo.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authnb.demo.metadata import AUTH_METHODS, SCOPES
-from authnb.demo.models import AccessToken, Client, RefreshToken, digest
+from authnb.demo.models import AccessToken, Client, RefreshToken
 from authnb.demo.openid import AuthenticationRequest, EndSessionEndpoint, IDToken, Issuer
 from authnb.demo.pkce import S256
 from authnb.demo.tokens import TokenResponse, end_family, save_token
@@ -84,8 +84,7 @@ class RevocationEndpoint(rfc7009.RevocationEndpoint):
 
     def query_token(self, token_string: str, _hint: str | None) -> RefreshToken | AccessToken | None:
         """Give the token, of whichever kind."""
-        key = digest(token_string)
-        return db().get(RefreshToken, key) or db().get(AccessToken, key)
+        return find(RefreshToken, token_string) or find(AccessToken, token_string)
 
     def revoke_token(self, token: RefreshToken | AccessToken, request: Any) -> None:  # noqa: ARG002
         """End an access token, or the family of a refresh token."""

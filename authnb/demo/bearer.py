@@ -12,8 +12,8 @@ from authlib.oauth2.rfc6749 import MissingAuthorizationError, UnsupportedTokenTy
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
 from flask import Response, abort
 
-from authnb.demo.context import db, now
-from authnb.demo.models import AccessToken, digest
+from authnb.demo.context import find, now
+from authnb.demo.models import AccessToken
 
 REALM = "authnb demo"
 
@@ -23,7 +23,7 @@ class TokenValidator(BearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> AccessToken | None:
         """Give the token if it is still good."""
-        token = db().get(AccessToken, digest(token_string))
+        token = find(AccessToken, token_string)
         if not token or token.revoked_at or token.authorization.revoked_at or token.expires_at <= now():
             return None
         return token

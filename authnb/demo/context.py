@@ -7,18 +7,24 @@ back when something breaks (see `app.create_app`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import current_app, g
+from sqlalchemy import bindparam, select
+
+from authnb.demo.models import AccessToken, AuthorizationCode, DeviceCode, RefreshToken, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joserfc.jwk import RSAKey
-    from sqlalchemy import CursorResult, Update
+    from sqlalchemy import CursorResult, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.authorization_server import Server
+
+Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +61,11 @@ def now() -> float:
     return provider().clock()
 
 
-def changed(statement: Update) -> int:
-    """Execute an UPDATE and give the number of rows that it changed."""
-    return cast("CursorResult[Any]", db().execute(statement)).rowcount
+def changed(statement: Update, **values: Any) -> int:
+    """Execute an UPDATE and give the number of rows that it changed; objects read before stay as they were."""
+    untouched = {"synchronize_session": False}
+    result = db().execute(statement, values or None, execution_options=untouched)
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def db() -> Session:
@@ -66,3 +74,15 @@ def db() -> Session:
         g.db = provider().sessions()
     session: Session = g.db
     return session
+
+
+def find(kind: type[Secret], secret: str) -> Secret | None:
+    """Give the row of a code or a token, with the authorization and the account it belongs to, in one query."""
+    found: Secret | None = db().scalar(_by_digest(kind), {"digest": digest(secret)})
+    return found
+
+
+@cache
+def _by_digest(kind: type[Secret]) -> Select[Any]:
+    # made once, as SQLAlchemy takes longer to make a statement than to execute it
+    return select(kind).where(kind.digest == bindparam("digest"))

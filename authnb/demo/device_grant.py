@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6749.errors import AccessDeniedError
 from authlib.oauth2.rfc8628 import AuthorizationPendingError, ExpiredTokenError, SlowDownError
 from sqlalchemy import or_, update
 
-from authnb.demo.context import changed, db, now, provider
+from authnb.demo.context import changed, db, find, now, provider
 from authnb.demo.metadata import AUTH_METHODS
 from authnb.demo.models import Account, Client, DeviceCode, digest
 from authnb.demo.tokens import take
@@ -26,7 +26,7 @@ class DeviceCodeGrant(rfc8628.DeviceCodeGrant):
 
     def query_device_credential(self, device_code: str) -> DeviceCode:
         """Give the device code; an unknown one is an invalid grant (RFC 6749 section 5.2)."""
-        found = db().get(DeviceCode, digest(device_code))
+        found = find(DeviceCode, device_code)
         if not found:
             raise InvalidGrantError("Unknown 'device_code'.")
         return found

@@ -9,7 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import grants
 
 from authnb.demo.accounts import signed_in
-from authnb.demo.context import db, now, provider
+from authnb.demo.context import db, find, now, provider
 from authnb.demo.metadata import AUTH_METHODS
 from authnb.demo.models import Account, Authorization, AuthorizationCode, RefreshToken, digest
 from authnb.demo.tokens import take
@@ -45,7 +45,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
         """Give the client's code, used or not, unless it is too old."""
-        found = db().get(AuthorizationCode, digest(code))
+        found = find(AuthorizationCode, code)
         if not found or found.authorization.client_id != client.id or found.expires_at < now():
             return None
         return found
@@ -73,7 +73,7 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> Any:
         """Give the token, used or not, unless it is too old or revoked."""
-        found = db().get(RefreshToken, digest(refresh_token))
+        found = find(RefreshToken, refresh_token)
         if not found or found.expires_at < now() or found.authorization.revoked_at is not None:
             return None
         return found

@@ -56,7 +56,7 @@ class Browser(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     auth_time: Mapped[float]
-    account: Mapped[Account] = relationship()
+    account: Mapped[Account] = relationship(lazy="joined")
 
 
 class Attempts(Base):
@@ -141,7 +141,7 @@ class Authorization(Base):
     scope: Mapped[str]
     auth_time: Mapped[float]
     revoked_at: Mapped[float | None]
-    account: Mapped[Account] = relationship()
+    account: Mapped[Account] = relationship(lazy="joined")
     client: Mapped[Client] = relationship()
 
 
@@ -157,7 +157,7 @@ class AuthorizationCode(Base, AuthorizationCodeMixin):
     nonce: Mapped[str | None]
     expires_at: Mapped[float]
     used_at: Mapped[float | None]
-    authorization: Mapped[Authorization] = relationship()
+    authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def get_redirect_uri(self) -> str:
         """Where the code was sent."""
@@ -183,7 +183,7 @@ class DeviceCode(Base, DeviceCredentialMixin):
     authorization_id: Mapped[int | None] = mapped_column(ForeignKey("authorizations.id"))
     used_at: Mapped[float | None]
     client: Mapped[Client] = relationship()
-    authorization: Mapped[Authorization | None] = relationship()
+    authorization: Mapped[Authorization | None] = relationship(lazy="joined")
 
     def get_client_id(self) -> str:
         """Whose device waits."""
@@ -202,7 +202,7 @@ class RefreshToken(Base, TokenMixin):
     authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"))
     expires_at: Mapped[float]
     used_at: Mapped[float | None]
-    authorization: Mapped[Authorization] = relationship()
+    authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def check_client(self, client: ClientMixin) -> bool:
         """Whether it was issued to this client."""
@@ -222,7 +222,7 @@ class AccessToken(Base, TokenMixin):
     scope: Mapped[str]
     expires_at: Mapped[float]
     revoked_at: Mapped[float | None]
-    authorization: Mapped[Authorization] = relationship()
+    authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def check_client(self, client: ClientMixin) -> bool:
         """Whether it was issued to this client."""

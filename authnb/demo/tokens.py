@@ -6,13 +6,19 @@ moment one gets the row and the others get none.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import InvalidGrantError
-from sqlalchemy import update
+from sqlalchemy import bindparam, insert, update
 
 from authnb.demo.context import changed, db, now, provider
 from authnb.demo.models import AccessToken, Authorization, AuthorizationCode, DeviceCode, RefreshToken, digest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Update
+
+    Once = type[AuthorizationCode | RefreshToken | DeviceCode]
 
 
 class TokenResponse(dict[str, Any]):
@@ -25,22 +31,20 @@ class TokenResponse(dict[str, Any]):
 def save_token(token: TokenResponse, request: Any) -> None:
     """Keep the digests of a response's tokens, in the family of what they were given for."""
     origin = request.authorization_code or request.refresh_token or request.credential
-    db().add(
-        AccessToken(
-            digest=digest(token["access_token"]),
-            authorization_id=origin.authorization_id,
-            scope=token["scope"],
-            expires_at=now() + token["expires_in"],
-        )
-    )
+    access_token = {
+        "digest": digest(token["access_token"]),
+        "authorization_id": origin.authorization_id,
+        "scope": token["scope"],
+        "expires_at": now() + token["expires_in"],
+    }
+    db().execute(insert(AccessToken), access_token)
     if "refresh_token" in token:
-        db().add(
-            RefreshToken(
-                digest=digest(token["refresh_token"]),
-                authorization_id=origin.authorization_id,
-                expires_at=now() + provider().settings.refresh_token_lifetime,
-            )
-        )
+        refresh_token = {
+            "digest": digest(token["refresh_token"]),
+            "authorization_id": origin.authorization_id,
+            "expires_at": now() + provider().settings.refresh_token_lifetime,
+        }
+        db().execute(insert(RefreshToken), refresh_token)
 
 
 def end_family(authorization_id: int) -> None:
@@ -52,12 +56,15 @@ def end_family(authorization_id: int) -> None:
     )
 
 
-def take(
-    model: type[AuthorizationCode | RefreshToken | DeviceCode], key: str, *, or_end: int | None = None
-) -> None:
+def take(kind: Once, key: str, *, or_end: int | None = None) -> None:
     """Mark a row as used if it is unused; else end the family `or_end` and refuse."""
-    unused = update(model).where(model.digest == key, model.used_at.is_(None))
-    if not changed(unused.values(used_at=now())):
+    if not changed(_use(kind), key=key, moment=now()):
         if or_end is not None:
             end_family(or_end)
         raise InvalidGrantError("It was used before.")
+
+
+@cache
+def _use(kind: Once) -> Update:
+    unused = update(kind).where(kind.digest == bindparam("key"), kind.used_at.is_(None))
+    return unused.values(used_at=bindparam("moment"))
