@@ -52,7 +52,7 @@ def list_measurements() -> ResponseReturnValue:
         if row.station in wanted and (not start or row.time >= start) and (not end or row.time < end)
     ]
     body = {
-        "measurements": [row.as_json() for row in found[cursor : cursor + limit]],
+        "measurements": [row.as_json for row in found[cursor : cursor + limit]],
         "units": UNITS,
         "total": len(found),
         "next": None,

@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 HOURS = 30 * 24
@@ -49,8 +49,9 @@ class Measurement:
     o3: float
     temperature: float
 
+    @cached_property
     def as_json(self) -> dict[str, object]:
-        """Give the measurement with its time in RFC 3339 form."""
+        """The measurement with its time in RFC 3339 form."""
         return asdict(self) | {"time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
