@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from flask import Flask, Response, abort, g, jsonify, render_template, request
 from joserfc.jwk import RSAKey
+from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from authnb.demo import api, authorize, device, endpoints, logout, signing
@@ -36,6 +37,7 @@ def create_app(
         signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
         _register_clients(session)
+        clients = {client.id: client for client in session.scalars(select(Client))}
 
     app = Flask(__name__)
     app.config.update(
@@ -52,6 +54,7 @@ def create_app(
         settings=settings,
         clock=clock,
         sessions=sessions,
+        clients=clients,
         signing_key=signing_key,
         server=Server(settings),
     )

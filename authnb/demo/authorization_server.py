@@ -11,11 +11,11 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import rfc7009
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from authnb.demo.context import db, find, now, provider
+from authnb.demo.context import find, now, provider
 from authnb.demo.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authnb.demo.metadata import AUTH_METHODS, SCOPES
-from authnb.demo.models import AccessToken, Client, RefreshToken
+from authnb.demo.models import AccessToken, RefreshToken
 from authnb.demo.openid import AuthenticationRequest, EndSessionEndpoint, IDToken, Issuer
 from authnb.demo.pkce import S256
 from authnb.demo.tokens import TokenResponse, end_family, save_token
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from authnb.demo.context import Settings
+    from authnb.demo.models import Client
 
 
 class Server(AuthorizationServer):
@@ -95,4 +96,4 @@ class RevocationEndpoint(rfc7009.RevocationEndpoint):
 
 
 def _find_client(client_id: str) -> Client | None:
-    return db().get(Client, client_id)
+    return provider().clients.get(client_id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.authorization_server import Server
+    from authnb.demo.models import Client
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
@@ -46,6 +47,7 @@ class Context:
     settings: Settings
     clock: Callable[[], float]
     sessions: sessionmaker[Session]
+    clients: dict[str, Client] = field(repr=False)
     signing_key: RSAKey = field(repr=False)
     server: Server
 

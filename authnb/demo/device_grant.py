@@ -84,7 +84,7 @@ class DeviceAuthorizationEndpoint(rfc8628.DeviceAuthorizationEndpoint):
                 digest=digest(data["device_code"]),
                 user_code_digest=digest(data["user_code"]),
                 client_id=client_id,
-                scope=db().get_one(Client, client_id).get_allowed_scope(scope),
+                scope=provider().clients[client_id].get_allowed_scope(scope),
                 expires_at=now() + data["expires_in"],
                 interval=data["interval"],
             )

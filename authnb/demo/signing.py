@@ -9,13 +9,14 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from werkzeug.datastructures import MultiDict
 
 from authnb.demo import accounts
-from authnb.demo.context import db, provider
+from authnb.demo.context import provider
 from authnb.demo.forms import NAME_TAKEN, SignInForm, SignUpForm
-from authnb.demo.models import Client
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from werkzeug import Response
+
+    from authnb.demo.models import Client
 
 pages = Blueprint("signing", __name__)
 
@@ -101,7 +102,7 @@ def next_page() -> str:
 def waiting_client() -> Client | None:
     """Give the client that waits for the sign-in, to name it on the page."""
     client_id = parse_qs(_next().query).get("client_id", [""])[0]
-    return db().get(Client, client_id)
+    return provider().clients.get(client_id)
 
 
 def _next() -> Any:
