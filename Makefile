@@ -34,6 +34,7 @@ bench: $(INSTALLED)
 # What the providers of others can do with authnb: install them, try everything, keep the table in docs/interop.md.
 interop: $(INSTALLED)
 	AUTHNB_REQUIRE_ALL=1 $(PY) tests/interop/matrix.py
+	$(PY) tests/interop/presets_table.py
 
 # Switch off each check of the client in a copy and see that a test notices.
 mutants: $(INSTALLED)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StorageError,
     )
     from authnb.flows import Verification
+    from authnb.presets import preset
     from authnb.provider import Provider
     from authnb.record import record
     from authnb.session import Session
@@ -52,6 +53,7 @@ _HOME = {
     "Verification": "flows",
     "Login": "signin",
     "Provider": "provider",
+    "preset": "presets",
     "Session": "session",
     "TokenStorage": "storage",
     "record": "record",
@@ -76,6 +78,7 @@ __all__ = [
     "demo",
     "flows",
     "login",
+    "preset",
     "record",
     "signup",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from authnb.attempt import Plan
@@ -11,6 +12,7 @@ from authnb.client import Client
 from authnb.errors import InteractionRequired
 from authnb.flows import TIMEOUT, device_flow, loopback_flow
 from authnb.place import Place, here
+from authnb.presets import find
 from authnb.provider import Provider
 from authnb.registration import FORM, form_flow, page_flow, sign_up_modes
 from authnb.signin import Login
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authnb.flows import Flow
+    from authnb.presets import Preset
     from authnb.signin import View
 
 SCOPE = "openid profile email"
@@ -35,7 +38,7 @@ def login(
     *,
     client_id: str,
     client_secret: str | None = None,
-    scope: str = SCOPE,
+    scope: str | None = None,
     api: str | Iterable[str] | None = None,
     mode: str = "auto",
     redirect_port: int | Iterable[int] = 0,
@@ -51,10 +54,11 @@ def login(
 
         api = await authnb.login("https://id.example.org", client_id="my-notebook")
 
-    ``issuer``: the provider's address, or a `Provider`. ``api``: where the token may go, one address or
-    several; relative addresses of the session start at the first. ``mode``: ``loopback`` (the browser answers
-    to this machine), ``device`` (a code, entered on any device), or ``auto``. ``redirect_port``: a port or
-    several to try, where the provider wants them registered; the redirect URI is
+    ``issuer``: the provider's address, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
+    ``scope``: what is asked for; without it the preset's, else ``openid profile email``. ``api``: where the token
+    may go, one address or several; relative addresses of the session start at the first. ``mode``: ``loopback``
+    (the browser answers to this machine), ``device`` (a code, entered on any device), or ``auto``.
+    ``redirect_port``: a port or several to try, where the provider wants them registered; the redirect URI is
     ``http://127.0.0.1:PORT/callback``. ``profile`` keeps several accounts apart. ``remember``: keep the sign-in
     on disk, encrypted, for the next kernel and for other notebooks; ``storage``: keep it in a place of your
     own. ``timeout``: seconds a person has. ``view``: ``panel`` (a widget), ``text``, ``auto`` (the panel where a
@@ -77,7 +81,7 @@ def signup(
     *,
     client_id: str,
     client_secret: str | None = None,
-    scope: str = SCOPE,
+    scope: str | None = None,
     api: str | Iterable[str] | None = None,
     mode: str = "auto",
     redirect_port: int | Iterable[int] = 0,
@@ -107,18 +111,28 @@ class _Registration:
     _: KW_ONLY
     client_id: str
     client_secret: str | None = field(repr=False)
-    scope: str
+    scope: str | None
+
+    @cached_property
+    def preset(self) -> Preset | None:
+        """The preset that was named; `ValueError` for a name that none has."""
+        return None if isinstance(self.issuer, Provider) else find(self.issuer)
 
     @property
     def address(self) -> str:
-        return (self.issuer.issuer if isinstance(self.issuer, Provider) else self.issuer).rstrip("/")
+        """The provider's address: under it a sign-in is kept."""
+        named = self.preset or self.issuer
+        return (named if isinstance(named, str) else named.issuer).rstrip("/")
 
     def client(self, known: Provider | None, needs: str) -> Client:
         """The client at that provider; discovered, unless it is ``known`` or was given."""
         provider = self.issuer if isinstance(self.issuer, Provider) else known
+        if provider is None and self.preset is not None:
+            provider = self.preset.open(needs=(needs, "token_endpoint"))
         if provider is None:
             provider = Provider.discover(self.address, needs=(needs, "token_endpoint"))
-        return Client(provider, client_id=self.client_id, client_secret=self.client_secret, scope=self.scope)
+        scope = next((scope for scope in (self.scope, provider.quirks.scope) if scope is not None), SCOPE)
+        return Client(provider, client_id=self.client_id, client_secret=self.client_secret, scope=scope)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +165,12 @@ class _Way:
         `auto`: loopback, unless the person's browser is on another machine.
         """
         if self.create:
-            both = sign_up_modes(client.provider, forms=forms)
+            both = client.may_use(sign_up_modes(client.provider, forms=forms))
             return tuple(sorted(both, key=lambda mode: mode != self.mode))
         device = self.mode == "device" or client.provider.device_authorization_endpoint is not None
-        both = ("loopback", "device") if device else ("loopback",)
+        both = client.may_use(("loopback", "device") if device else ("loopback",))
+        if self.mode not in {"auto", *both}:
+            both = (self.mode, *both)  # as was asked for
         first = self.mode if self.mode != "auto" else "device" if place.remote else "loopback"
         return tuple(sorted(both, key=lambda mode: mode != first))
 
@@ -164,16 +180,15 @@ class _Way:
             mode == FORM and place.remote and client.provider.device_authorization_endpoint is not None
         )
 
-        def sign_in(name: str | None = None) -> Flow:
+        def sign_in(**more: str) -> Flow:
             if by_device:
                 return device_flow(client, timeout=self.timeout)
-            hint = {"login_hint": name} if name else {}
-            return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **hint)
+            return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **more)
 
         if mode == FORM:
-            return form_flow(client, sign_in)
+            return form_flow(client, lambda name: sign_in(**({"login_hint": name} if name else {})))
         if self.create:
-            return page_flow(client, ports=self.ports, timeout=self.timeout, notify=notify)
+            return page_flow(client.provider, sign_in)
         return sign_in()
 
     def fitting_view(self, place: Place) -> View | None:

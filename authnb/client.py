@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 # Claims of which at least one is told where the scope is granted (OpenID Connect Core section 5.4)
 _TOLD = {"profile": {"name", "preferred_username", "nickname", "given_name"}, "email": {"email"}}
+_GRANTS = {"device": "device", "form": ""}  # every other mode is a way to an authorization code
 _SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token"}
 
 
@@ -79,16 +80,36 @@ class Client:
     scope: str = "openid profile email"
     token_endpoint_auth_method: str | None = None
 
-    def authorization_request(self, redirect_uri: str, **parameters: str) -> AuthorizationRequest:
+    def may_use(self, modes: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the modes that this client can use: some providers want a secret for some of them.
+
+        `ProviderError` if none is left.
+        """
+        wanting = self.provider.quirks.secret_for if self.client_secret is None else ()
+        left = tuple(mode for mode in modes if _GRANTS.get(mode, "code") not in wanting)
+        if modes and not left:
+            page = self.provider.quirks.client_page
+            raise ProviderError(
+                "invalid_client",
+                f"Signing in at {self.provider.host} takes a client with a secret. Give client_secret=, best from an "
+                f"environment variable{f'; clients are registered at {page}' if page else ''}.",
+            )
+        return left
+
+    def authorization_request(
+        self, redirect_uri: str, *, endpoint: str | None = None, **parameters: str
+    ) -> AuthorizationRequest:
         """A fresh authorization request with its own state, nonce and PKCE verifier (RFC 7636, S256).
 
-        ``parameters`` are added to the address: ``prompt``, ``login_hint`` and the like.
+        ``parameters`` are added to the address: ``prompt``, ``login_hint`` and the like; ``endpoint`` takes it in
+        place of the authorization endpoint.
         """
-        endpoint = self.provider.need("authorization_endpoint", "Try mode='device'.")
-        if "offline_access" in self.scope.split():
-            parameters.setdefault(
-                "prompt", "consent"
-            )  # OpenID Connect Core section 11: without it, no refresh token
+        endpoint = endpoint or self.provider.need("authorization_endpoint", "Try mode='device'.")
+        parameters = {**self.provider.quirks.parameters, **parameters}
+        if (
+            "offline_access" in self.scope.split()
+        ):  # without it no refresh token: OpenID Connect Core section 11
+            parameters.setdefault("prompt", "consent")
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
         uri, _state = self._asker().create_authorization_url(
             endpoint,
@@ -200,7 +221,9 @@ class Client:
     def userinfo(self, token: Mapping[str, Any]) -> dict[str, Any]:
         """What the provider tells of the person (OpenID Connect Core section 5.3)."""
         what = "Asking who signed in"
-        endpoint = self.provider.need("userinfo_endpoint", "Ask for the scope 'openid' instead.")
+        endpoint = self._user_address(token) or self.provider.need(
+            "userinfo_endpoint", "Ask for the scope 'openid' instead."
+        )
         with asking(what, endpoint), self._session(token=Token(token)) as session:
             response = session.get(endpoint, headers={"Accept": "application/json"})
         return self._read_userinfo(response, token, what)
@@ -211,18 +234,29 @@ class Client:
         if not response.ok:
             raise read_refusal(response, what, secrets=[token["access_token"]])
         told = read_object(response, what)
+        quirks = self.provider.quirks
+        if not quirks.openid and quirks.subject in told:
+            told["sub"] = str(told[quirks.subject])
         self._check_same_person(told, token, what)
         return told
+
+    def _user_address(self, token: Mapping[str, Any]) -> str | None:
+        """Where this person is told of, if the token answer says so: nowhere but at the provider."""
+        issuer, named = self.provider.issuer, token.get(self.provider.quirks.user_address or "")
+        address = urljoin(issuer, named) if isinstance(named, str) else None
+        return address if address and urlsplit(address)[:2] == urlsplit(issuer)[:2] else None
 
     def _with_userinfo(self, token: Mapping[str, Any]) -> Token:
         """The token with the claims that its scope asks for and only the userinfo endpoint tells (section 5.4).
 
-        Where that endpoint fails the person is signed in all the same; where it tells of another, `InvalidToken`.
+        Without OpenID, with all that is told there. Where that endpoint fails, the person is
+        signed in all the same; where it tells of another, or of nobody, `InvalidToken`.
         """
         known = token.get("userinfo") or {}
         granted = (token.get("scope") or self.scope).split()
         untold = any(scope in granted and not names & known.keys() for scope, names in _TOLD.items())
-        if not untold or self.provider.userinfo_endpoint is None:
+        somewhere = self.provider.userinfo_endpoint or self._user_address(token)
+        if not somewhere or not (untold or not self.provider.quirks.openid):
             return Token(token)
         try:
             told = self.userinfo(token)
@@ -290,7 +324,7 @@ class Client:
 
     def _identified(self, token: Mapping[str, Any], nonce: str | None) -> Token:
         """The token with the claims of its ID token, if it has one, verified and put beside it."""
-        if "id_token" not in token:
+        if "id_token" not in token or not self.provider.quirks.openid:
             return Token(token)
         from authnb.identity import verify_id_token  # noqa: PLC0415 - loads while the person signs in
 
@@ -302,5 +336,6 @@ class Client:
             nonce=nonce,
             access_token=token["access_token"],
             now=self.provider.clock.now(),
+            quirks=self.provider.quirks,
         )
         return Token({**token, "userinfo": claims})

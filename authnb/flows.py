@@ -131,7 +131,7 @@ def loopback_flow(
     seconds pass, `ProviderError` if what came back cannot be used.
     """
     deadline = time.monotonic() + timeout
-    with closing(LoopbackListener(ports, notify)) as listener:
+    with closing(LoopbackListener(ports, notify, client.provider.quirks.redirect_host)) as listener:
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)
         client.get_ready()

@@ -11,11 +11,13 @@ from joserfc import jwk, jws, jwt
 from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmError
 
 from authnb.errors import InvalidToken
+from authnb.quirks import TENANT, in_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from authnb.provider import Keys
+    from authnb.quirks import Quirks
 
 # Signatures anyone can check and only the provider can make: never "none", never HMAC with a shared secret.
 ALGORITHMS = (
@@ -60,15 +62,21 @@ def verify_id_token(
     nonce: str | None,
     access_token: str | None = None,
     now: float | None = None,
+    quirks: Quirks | None = None,
 ) -> dict[str, Any]:
     """The claims of an ID token that is the provider's, for this client, for this sign-in, and current.
 
     ``nonce`` is the one sent in the authorization request; None where the flow has none (device,
-    refresh). ``now`` is the time at the provider, else this machine's. An unknown key or a bad signature
-    leads to one new look at the provider's keys, for they may just have changed. Raises `InvalidToken`.
+    refresh). ``now`` is the time at the provider, else this machine's; ``quirks``, what else it may call itself.
+    An unknown key or a bad signature leads to one new look at the provider's keys, for they may just have
+    changed. Raises `InvalidToken`.
     """
-    token = _decode(id_token, keys)
+    token, key_issuer = _decode(id_token, keys)
     claims = token.claims
+    if quirks is not None:
+        several, issuer = TENANT in issuer, quirks.token_issuer(issuer, claims)
+        if several and isinstance(key_issuer, str) and in_tenant(key_issuer, claims) != issuer:
+            raise _invalid("its key signs for another tenant")
     rules: dict[str, Any] = {
         "iss": {"essential": True, "value": issuer},
         "sub": {"essential": True},
@@ -89,7 +97,8 @@ def verify_id_token(
     return claims
 
 
-def _decode(id_token: str, keys: Keys) -> jwt.Token:
+def _decode(id_token: str, keys: Keys) -> tuple[jwt.Token, Any]:
+    """The token, and whose tokens its key may sign, where the key says that."""
     header = _header(id_token)
     try:
         return _try_keys(id_token, header, keys.current())
@@ -115,12 +124,14 @@ def _header(id_token: str) -> dict[str, Any]:
     return header
 
 
-def _try_keys(id_token: str, header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) -> jwt.Token:
+def _try_keys(
+    id_token: str, header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]
+) -> tuple[jwt.Token, Any]:
     tried = 0
-    for key in _candidates(header, keys):
+    for key, issuer in _candidates(header, keys):
         tried += 1
         try:
-            return jwt.decode(id_token, key, registry=_REGISTRY)
+            return jwt.decode(id_token, key, registry=_REGISTRY), issuer
         except BadSignatureError:
             continue
         except (JoseError, ValueError) as error:
@@ -130,8 +141,13 @@ def _try_keys(id_token: str, header: Mapping[str, Any], keys: Iterable[Mapping[s
     raise _invalid(f"none of the provider's keys is the one it names ({str(header.get('kid'))[:60]!r})")
 
 
-def _candidates(header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) -> Iterator[jwk.Key]:
-    """The keys that may have signed: of the right type and name; without a name, each is tried."""
+def _candidates(
+    header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[jwk.Key, Any]]:
+    """The keys that may have signed, and their issuers if they say so: of the right type and name.
+
+    Without a name, each is tried.
+    """
     key_type = _KEY_TYPES[header["alg"][:2]]
     for key in keys:
         if key.get("kty") != key_type or key.get("use", "sig") != "sig":
@@ -141,7 +157,7 @@ def _candidates(header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]) ->
         if key.get("alg", header["alg"]) != header["alg"]:
             continue
         try:
-            yield jwk.import_key(dict(key))
+            yield jwk.import_key(dict(key)), key.get("issuer")
         except (JoseError, ValueError, TypeError, KeyError):
             continue  # one malformed key does not spoil the set
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from authnb import documents
 from authnb.clock import Clock
 from authnb.errors import ProviderError
+from authnb.quirks import Quirks
 from authnb.transport import is_loopback, is_secure
 
 if TYPE_CHECKING:
@@ -84,10 +85,13 @@ class Provider:
     authorization_response_iss_parameter_supported: bool = False
     authnb_signup: dict[str, Any] | None = None  # how accounts are created, see `authnb.registration`
     sign_up_page: str | None = None  # the same, by hand: a page of the provider
+    quirks: Quirks = field(default_factory=Quirks)  # by hand too: metadata cannot say it
     keys: Keys = field(init=False, repr=False, compare=False)
     clock: Clock = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.quirks, dict):  # as it is stored
+            object.__setattr__(self, "quirks", Quirks(**self.quirks))
         _check_address("issuer", self.issuer, issuer=self.issuer)
         for name, value in self._addresses():
             _check_address(name, value, issuer=self.issuer)
@@ -100,6 +104,7 @@ class Provider:
             for f in fields(self)
             if f.name.endswith(("_endpoint", "_uri", "_page"))
         ]
+        named.append(("sign_up_endpoint", self.quirks.sign_up_endpoint))
         return [(name, value) for name, value in named if value is not None]
 
     @property
@@ -131,11 +136,11 @@ class Provider:
             more, _more_trouble = _try_document(_oauth_address(issuer), issuer)
             metadata = {**more, **metadata}
         if not metadata:
-            if by_hand:
+            if by_hand.keys() & set(needs):
                 return cls(issuer, **by_hand)
             raise trouble or ProviderError("invalid_metadata", f"{issuer} has no metadata.")
         try:
-            return cls(**{**_read_metadata(metadata, issuer), **by_hand})
+            return cls(**{**_read_metadata(metadata, issuer, by_hand.get("quirks")), **by_hand})
         except ProviderError:
             documents.forget(_openid_address(issuer), _oauth_address(issuer))
             raise
@@ -174,11 +179,14 @@ def _try_document(address: str, issuer: str) -> tuple[dict[str, Any], ProviderEr
         return {}, trouble
 
 
-def _read_metadata(document: Mapping[str, Any], asked: str) -> dict[str, Any]:
+def _read_metadata(document: Mapping[str, Any], asked: str, quirks: Quirks | None = None) -> dict[str, Any]:
     """The fields of `Provider` in a metadata document, each of the right type."""
     issuer = document.get("issuer")
     # A final slash more or less still names the address that was asked; any other difference does not.
-    if not isinstance(issuer, str) or issuer.rstrip("/") != asked.rstrip("/"):
+    ours = isinstance(issuer, str) and (
+        issuer.rstrip("/") == asked.rstrip("/") or bool(quirks and quirks.calls_itself(issuer))
+    )
+    if not ours:
         raise ProviderError(
             "issuer_mismatch",
             f"The metadata read from {asked} belongs to another issuer, {str(issuer)[:200]!r}. If that is "
@@ -187,7 +195,7 @@ def _read_metadata(document: Mapping[str, Any], asked: str) -> dict[str, Any]:
     values: dict[str, Any] = {"issuer": issuer}
     for f in fields(Provider):
         value = document.get(f.name)
-        if not f.init or value is None or f.name == "issuer":
+        if not f.init or value is None or f.name in {"issuer", "quirks"}:
             continue
         if f.type == "bool":
             values[f.name] = value is True

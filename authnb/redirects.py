@@ -54,13 +54,19 @@ _DECLINED = ("You were not signed in", "Go back to your notebook. It says why, a
 class LoopbackListener:
     """Waits on 127.0.0.1 for the answer to one authorization request.
 
-    ``ports`` are tried in turn; 0 takes any free one. ``notify`` is called, on a thread of the listener,
-    when the answer is there. Opened on construction; `close` frees the port. Raises `LoginFailed` if no
-    port can be had.
+    ``ports`` are tried in turn; 0 takes any free one. ``host`` is what redirect addresses call it. ``notify`` is
+    called, on a thread of the listener, when the answer is there. Opened on construction; `close` frees the port.
+    Raises `LoginFailed` if no port can be had.
     """
 
-    def __init__(self, ports: Iterable[int] = (0,), notify: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        ports: Iterable[int] = (0,),
+        notify: Callable[[], None] = lambda: None,
+        host: str = "127.0.0.1",
+    ) -> None:
         self._server = _open(tuple(ports))
+        self._server.host = f"{host}:{self._server.server_address[1]}"
         self._server.notify = notify
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -100,7 +106,7 @@ def hand_over(address: str, redirect_uri: str) -> None:
         )
     connection = HTTPConnection("127.0.0.1", urlsplit(redirect_uri).port or 80, timeout=_REQUEST_TIMEOUT)
     try:
-        connection.request("GET", f"{PATH}?{query}")
+        connection.request("GET", f"{PATH}?{query}", headers={"Host": urlsplit(redirect_uri).netloc})
         status = connection.getresponse().status
     except (OSError, HTTPException, ValueError):
         status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from authnb.answers import read_refusal
 from authnb.errors import AuthnbError, ProviderError
-from authnb.flows import Field, Form, loopback_flow
+from authnb.flows import Field, Form
 from authnb.transport import asking, is_loopback, is_secure, provider_session, read_object, text
 
 if TYPE_CHECKING:
@@ -45,24 +45,40 @@ def sign_up_modes(provider: Provider, *, forms: bool) -> tuple[str, ...]:
 
     Raises `ProviderError` if there is none.
     """
-    pages = "create" in provider.prompt_values_supported or provider.sign_up_page is not None
     modes = (FORM,) if forms and provider.authnb_signup is not None else ()
-    if not modes and not pages:
-        where = "; its own form needs a notebook with widgets" if provider.authnb_signup else ""
-        raise ProviderError(
-            "not_supported",
-            f"{provider.host} does not say how an account can be created (prompt=create){where}. Create one on "
-            "its own pages, then sign in with authnb.login.",
-        )
-    return (*modes, "loopback") if pages else modes
+    if _beginning(provider) is not None:
+        return (*modes, "loopback")
+    if provider.sign_up_page is not None:  # it is apart from the sign-in, which may be any
+        return (*modes, "loopback", *["device"] * (provider.device_authorization_endpoint is not None))
+    if modes:
+        return modes
+    where = "; its own form needs a notebook with widgets" if provider.authnb_signup else ""
+    note = provider.quirks.sign_up_note
+    raise ProviderError(
+        "not_supported",
+        f"{provider.host} does not say how an account can be created (prompt=create){where}. "
+        f"{note + ' ' if note else ''}Create one on its own pages, {provider.issuer}, then sign in with authnb.login.",
+    )
 
 
-def page_flow(client: Client, **options: Any) -> Flow:
-    """Create an account on the provider's own pages, then sign in; options are those of `loopback_flow`."""
-    provider = client.provider
+def page_flow(provider: Provider, sign_in: Callable[..., Flow]) -> Flow:
+    """Create an account on the provider's own pages, then sign in.
+
+    ``sign_in`` gives the flow that does, with the parameters for its authorization request.
+    """
+    if (begin := _beginning(provider)) is not None:
+        return sign_in(**begin)
+    return _after_page(sign_in(), provider.sign_up_page)
+
+
+def _beginning(provider: Provider) -> dict[str, str] | None:
+    """What makes an authorization request begin with a new account; None where nothing does."""
+    quirks = provider.quirks
+    if quirks.sign_up_parameters:
+        return dict(quirks.sign_up_parameters)
     if "create" in provider.prompt_values_supported:
-        return loopback_flow(client, prompt="create", **options)
-    return _after_page(loopback_flow(client, **options), provider.sign_up_page)
+        return {"prompt": "create"}
+    return {"endpoint": quirks.sign_up_endpoint} if quirks.sign_up_endpoint else None
 
 
 def form_flow(client: Client, then: Callable[[str | None], Flow]) -> Flow:

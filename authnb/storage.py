@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from authnb.answers import Token
@@ -38,7 +38,7 @@ class SignIn:
     def to_json(self) -> str:
         """All of it as text, tokens too: for a storage to keep where nobody else can read it."""
         provider = {f.name: getattr(self.provider, f.name) for f in fields(Provider) if f.init}
-        return json.dumps({"token": self.token, "provider": provider, "scope": self.scope})
+        return json.dumps({"token": self.token, "provider": provider, "scope": self.scope}, default=asdict)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SignIn:
