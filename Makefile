@@ -11,7 +11,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint bench interop mutants hostile fuzz notebooks clean
+.PHONY: lab test lint bench interop mutants hostile errors fuzz notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -43,6 +43,10 @@ mutants: $(INSTALLED)
 # Sign in at a provider that does everything it must not, and keep the table of what came of it in the docs.
 hostile: $(INSTALLED)
 	$(PY) tests/mischief/table.py
+
+# Run into every error, and keep what people see in the docs.
+errors: $(INSTALLED)
+	$(PY) tests/security/errors_page.py
 
 # Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
 fuzz: $(INSTALLED)
