@@ -77,6 +77,20 @@ def test_a_sign_in_passes_through_ten_thousand_shots(demo: DemoProvider, storage
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def test_its_page_lets_nothing_out() -> None:
+    """The code is in the page's address: nobody is told it, nothing is loaded, and it is kept nowhere."""
+    with closing(LoopbackListener()) as listener:
+        listener.expect("s")
+        for query in ("?code=c&state=wrong", "?code=c&state=s"):
+            answer = requests.get(listener.redirect_uri + query, timeout=10)
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "src=" not in answer.text
+            assert "href=" not in answer.text
+
+
 def test_nobody_can_hold_a_connection() -> None:
     """A byte now and then does not lengthen the time; what an idle client holds, it loses."""
     with (
