@@ -7,16 +7,22 @@
      "required": …, "help": …, "rule": {"pattern", "min_length", "max_length", "same_as"}}, …]}
 
 It takes a JSON object of texts. It answers 200 or 201 with the account's ``name``, or 4xx with ``errors``: a
-message or several for each field that has some.
+message or several for each field that has some. For an endpoint with other manners the description, given by
+hand to ``Provider.discover(…, authnb_signup={…})``, says those too:
 
-Otherwise ``prompt=create`` (Initiating User Registration via OpenID Connect 1.0), or a page named by hand,
-``Provider(…, sign_up_page="https://…")``: there no password touches the notebook.
+``encoding``: ``json``, or ``form``. ``send``: texts sent along, in which ``{client_id}`` is the client's.
+``name``: the member of the answer that names the account. ``errors``: the member with the messages of the fields;
+or a list of members, of which the first that holds a text says what was wrong.
+
+Otherwise ``prompt=create`` (Initiating User Registration via OpenID Connect 1.0), what else makes the provider's
+page begin with a new account (`authnb.quirks`), or a page named by hand, ``Provider(…, sign_up_page="https://…")``:
+there no password touches the notebook.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from authnb.answers import read_refusal
@@ -86,10 +92,10 @@ def form_flow(client: Client, then: Callable[[str | None], Flow]) -> Flow:
 
     Raises `ProviderError` if the form would send a password where it can be read on the way.
     """
-    form = read_form(client.provider)
+    form, manners = read_form(client.provider), read_manners(client)
     while True:
         answers = yield form
-        created, errors = _create_account(form, answers or {})
+        created, errors = _create_account(form, manners, answers or {})
         del answers
         if created is not None:
             break
@@ -148,27 +154,63 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _create_account(form: Form, answers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+@dataclass(frozen=True, kw_only=True)
+class Manners:
+    """How a sign-up endpoint is spoken to; the fields are described above."""
+
+    encoding: str = "json"
+    send: Mapping[str, str]
+    name: str = "name"
+    errors: tuple[str, ...] | str = "errors"
+
+
+def read_manners(client: Client) -> Manners:
+    """What the description says of this, checked; or a `ProviderError`."""
+    described = client.provider.authnb_signup or {}
+    encoding, send = described.get("encoding", "json"), described.get("send", {})
+    errors = described.get("errors", "errors")
+    if isinstance(errors, list) and all(isinstance(member, str) for member in errors):
+        errors = tuple(errors)
+    texts = isinstance(send, Mapping) and all(isinstance(value, str) for value in send.values())
+    if encoding not in {"json", "form"} or not texts or not isinstance(errors, str | tuple):
+        raise ProviderError(
+            "invalid_metadata",
+            f"{client.provider.host} describes its sign-up form in a way that cannot be used: encoding is 'json' or "
+            "'form', send holds texts, errors is one name or a list of names.",
+        )
+    filled = {name: value.replace("{client_id}", client.client_id) for name, value in send.items()}
+    return Manners(encoding=encoding, send=filled, name=text(described, "name", 60) or "name", errors=errors)
+
+
+def _create_account(
+    form: Form, manners: Manners, answers: Mapping[str, str]
+) -> tuple[str | None, dict[str, str]]:
     """The new account's name (perhaps empty), or None and what was wrong with which field."""
     secrets = [answers.get(field.name, "") for field in form.fields if field.kind == "password"]
     known = {field.name for field in form.fields}
-    body = {name: str(value) for name, value in answers.items() if name in known}
+    body = {**manners.send, **{name: str(value) for name, value in answers.items() if name in known}}
+    sent: dict[str, Any] = {"json": body} if manners.encoding == "json" else {"data": body}
     try:
         with asking(_CREATING, form.endpoint), provider_session() as http:
-            response = http.post(form.endpoint, json=body, headers={"Accept": "application/json"})
-        return read_account(response, known, [secret for secret in secrets if secret])
+            response = http.post(form.endpoint, headers={"Accept": "application/json"}, **sent)
+        return read_account(response, known, [secret for secret in secrets if secret], manners)
     except AuthnbError as error:
         return None, {"": error.description}
 
 
 def read_account(
-    response: requests.Response, known: Collection[str], secrets: list[str]
+    response: requests.Response, known: Collection[str], secrets: list[str], manners: Manners | None = None
 ) -> tuple[str | None, dict[str, str]]:
     """The new account's name (perhaps empty), or None and what was wrong with which field; or a `ProviderError`."""
     answer = read_object(response, _CREATING)
+    manners = manners or Manners(send={})
     if response.status_code in _CREATED:
-        return text(answer, "name") or "", {}
-    errors = answer.get("errors")
+        return text(answer, manners.name) or "", {}
+    if isinstance(manners.errors, tuple):
+        said = next((line for member in manners.errors if (line := text(answer, member))), None)
+        errors = {"": said} if said else None
+    else:
+        errors = answer.get(manners.errors)
     if not isinstance(errors, Mapping) or not errors:
         raise read_refusal(response, _CREATING, secrets)
     return None, {name if name in known else "": _message(said, secrets) for name, said in errors.items()}

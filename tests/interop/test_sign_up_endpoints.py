@@ -1,0 +1,142 @@
+"""Sign-up endpoints of others, described by hand: a form here, an account there, and signed in."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+import requests
+from oddities import CLIENT, Auth0, Documented, as_json
+from servers import Server
+
+import authnb
+from authnb.errors import ProviderError
+from authnb.storage import MemoryStorage
+from authnb.views.text import html, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oddities import Answer
+    from servers import Request
+
+    from authnb.flows import Form
+    from authnb.signin import Login
+
+PASSWORD = "a long passphrase"
+EMAIL_AND_PASSWORD = [
+    {"name": "email", "label": "E-mail", "kind": "email", "required": True},
+    {"name": "password", "label": "Password", "kind": "password", "required": True},
+]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as started:
+        yield started
+
+
+def begin(issuer: str, **described: Any) -> Login:
+    provider = authnb.Provider.discover(issuer, authnb_signup={"fields": EMAIL_AND_PASSWORD, **described})
+    return authnb.signup(provider, client_id=CLIENT, mode="form", view=None, storage=MemoryStorage())
+
+
+def form_of(login: Login, tries: int = 0) -> Form:
+    """The form, once it has been sent so many times."""
+    there = threading.Event()
+    login.watch(lambda now: there.set() if now.form and now.form.tries == tries else None)
+    assert there.wait(10), login.error
+    assert login.form is not None
+    return login.form
+
+
+def finish(login: Login, email: str) -> None:
+    """Sign in on the page after the account was made: the provider is told whose."""
+    address = login.verification().uri
+    assert parse_qs(urlsplit(address).query)["login_hint"] == [email]
+    requests.get(address, timeout=10)
+    assert login.wait(10).user["sub"] == "248289761001"
+    assert login.created
+
+
+AUTH0: dict[str, Any] = {
+    "send": {"client_id": "{client_id}", "connection": "Username-Password-Authentication"},
+    "name": "email",
+    "errors": ["policy", "description", "message"],
+}
+
+
+def test_auth0_database_connections(server: Server) -> None:
+    """https://auth0.com/docs/api/authentication/signup/create-a-new-user, as docs/register.md describes it."""
+    provider = Auth0(server)
+    login = begin(server.url, endpoint=f"{server.url}/dbconnections/signup", **AUTH0)
+    form_of(login)
+    login.submit_form({"email": "ada@example.org", "password": PASSWORD})
+    assert form_of(login, 1).errors == {"": "Invalid sign up"}
+    login.submit_form({"email": "eve@example.org", "password": "short"})
+    assert form_of(login, 2).errors == {"": "* 8 characters or more"}
+    login.submit_form({"email": "eve@example.org", "password": PASSWORD})
+    finish(login, "eve@example.org")
+    sent = {"email": "eve@example.org", "password": PASSWORD, "client_id": CLIENT}
+    assert provider.people == [sent | {"connection": "Username-Password-Authentication"}]
+
+
+def test_an_endpoint_of_ones_own(server: Server) -> None:
+    """It takes a form, and tells what was wrong by field, under a name of its own; never with the password in it."""
+    provider = Documented(server)
+    taken: list[dict[str, str]] = []
+
+    def register(request: Request) -> Answer:
+        given = dict(parse_qsl(request.body.decode()))
+        taken.append(given)
+        if given["email"] == "ada@example.org":
+            said = {"email": ["Somebody has that one."], "password": [f"Not {given['password']}!"]}
+            return as_json({"problems": said}, 422)
+        return as_json({"user": given["email"]}, 201)
+
+    provider.at("/people", register)
+    manners = {"encoding": "form", "errors": "problems", "name": "user"}
+    login = begin(server.url, endpoint=f"{server.url}/people", **manners)
+    form_of(login)
+    login.submit_form({"email": "ada@example.org", "password": PASSWORD, "admin": "yes"})
+    assert form_of(login, 1).errors == {"email": "Somebody has that one.", "password": "Not …!"}
+    login.submit_form({"email": "eve@example.org", "password": PASSWORD})
+    finish(login, "eve@example.org")
+    assert "admin" not in taken[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"encoding": "xml"}, {"send": {"client_id": 1}}, {"send": "x"}, {"errors": [1]}, {"errors": None}],
+    ids=str,
+)
+def test_a_description_that_cannot_be_used(server: Server, wrong: dict[str, Any]) -> None:
+    Documented(server)
+    login = begin(server.url, endpoint=f"{server.url}/people", **wrong)
+    with pytest.raises(ProviderError, match="sign-up form"):
+        login.wait(10)
+
+
+def test_a_page_apart(server: Server) -> None:
+    """Named by hand: it is shown first, the sign-in after it; in a terminal as in a notebook."""
+    Documented(server)
+    provider = authnb.Provider.discover(server.url, sign_up_page=f"{server.url}/people/new")
+    login = authnb.signup(provider, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
+    asked = login.verification()
+    assert asked.sign_up_uri == f"{server.url}/people/new"
+    assert lines(login)[1] == asked.sign_up_uri
+    assert lines(login)[3] == asked.uri
+    assert html(login).index("/people/new") < html(login).index("/authorize")
+    requests.get(asked.uri, timeout=10)
+    assert login.wait(10).user["sub"] == "248289761001"
+
+
+def test_no_page_at_all(server: Server) -> None:
+    """It is said, with the provider's address."""
+    Documented(server)
+    login = authnb.signup(server.url, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
+    with pytest.raises(ProviderError, match=f"{server.url}, then sign in") as refused:
+        login.wait(10)
+    assert refused.value.error == "not_supported"
