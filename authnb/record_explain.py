@@ -87,7 +87,7 @@ Content-Type | RFC 9110 8.3 | what kind of text this is
 Location | RFC 9110 10.2.2 | where the browser goes next; its parameters follow
 WWW-Authenticate | RFC 6750 3 | what is missing for an answer
 Retry-After | RFC 9110 10.2.3 | when to come back
-Cache-Control | RFC 6749 5.1 | no-store: nobody is to keep a copy
+Cache-Control | RFC 9111 5.2 | who may keep a copy, and how long; no-store: nobody
 """
 
 # Of these only the length is shown

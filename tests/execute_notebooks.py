@@ -25,7 +25,9 @@ METADATA = {
 def execute(path: Path) -> None:
     """Run one notebook in place."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    resources = {"metadata": {"path": str(path.parent)}}
+    # What is printed comes in pieces, at other places each time
+    NotebookClient(notebook, timeout=120, resources=resources, coalesce_streams=True).execute()
     notebook.metadata = METADATA
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in ("tags",) if key in cell.metadata}

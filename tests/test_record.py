@@ -151,7 +151,7 @@ def test_reveal_shows_nothing_once_another_provider_is_met(
     assert "provider for learning" in html
     for secret in ("a-secret-of-a-stranger", "another-secret", session.token["access_token"]):
         assert secret not in html
-        assert secret not in repr(recording._redacted) + repr(recording._revealed)  # noqa: SLF001
+        assert secret not in repr(recording._redacted) + repr(recording._revealed)  # noqa: SLF001 - what is kept, shown or not
 
 
 def test_reveal_believes_no_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:

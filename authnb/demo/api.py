@@ -90,7 +90,7 @@ def _number(parameter: str, default: int, *, smallest: int, largest: int) -> int
     if text is None:
         return default
     # a long row of digits is slow to turn into a number
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and smallest <= int(text) <= largest):  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and smallest <= int(text) <= largest):  # noqa: PLR2004 - int() is slow for long ones
         _bad(parameter, f"is a whole number from {smallest} to {largest}")
     return int(text)
 

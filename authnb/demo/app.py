@@ -113,7 +113,7 @@ def _show_error(error: HTTPException) -> ResponseReturnValue:
         return error.response
     status = error.code or 500
     if request.path.startswith(JSON_PATHS):
-        code = "server_error" if status >= 500 else "invalid_request"  # noqa: PLR2004
+        code = "server_error" if status >= 500 else "invalid_request"  # noqa: PLR2004 - HTTP's
         return jsonify(error=code, error_description=error.description), status
     return render_template("error.html", title=error.name, problem=error.description), status
 

@@ -54,16 +54,16 @@ class Server(AuthorizationServer):
 
     def generate_token(
         self,
-        grant_type: str,  # noqa: ARG002
-        client: Any,  # noqa: ARG002
-        user: Any = None,  # noqa: ARG002
+        grant_type: str,  # noqa: ARG002 - Authlib's signature
+        client: Any,  # noqa: ARG002 - Authlib's signature
+        user: Any = None,  # noqa: ARG002 - Authlib's signature
         scope: str | None = None,
-        expires_in: int | None = None,  # noqa: ARG002
-        include_refresh_token: bool | None = True,  # noqa: FBT001, FBT002
+        expires_in: int | None = None,  # noqa: ARG002 - Authlib's signature
+        include_refresh_token: bool | None = True,  # noqa: FBT001, FBT002 - Authlib's signature
     ) -> TokenResponse:
         """RFC 6749 section 5.1; tokens are random and mean nothing to those who read them."""
         token = TokenResponse(
-            token_type="Bearer",  # noqa: S106
+            token_type="Bearer",  # noqa: S106 - no secret
             access_token=secrets.token_urlsafe(32),
             expires_in=provider().settings.access_token_lifetime,
             scope=scope,
@@ -78,7 +78,7 @@ class RevocationEndpoint(rfc7009.RevocationEndpoint):
 
     CLIENT_AUTH_METHODS = AUTH_METHODS
 
-    def check_params(self, request: Any, client: Any) -> None:  # noqa: ARG002
+    def check_params(self, request: Any, client: Any) -> None:  # noqa: ARG002 - Authlib's signature
         """RFC 7009 section 2.1: only the token is needed, and a hint is of no use to us."""
         if not request.form.get("token"):
             raise InvalidRequestError("Missing 'token' in request.")
@@ -87,7 +87,7 @@ class RevocationEndpoint(rfc7009.RevocationEndpoint):
         """Give the token, of whichever kind."""
         return find(RefreshToken, token_string) or find(AccessToken, token_string)
 
-    def revoke_token(self, token: RefreshToken | AccessToken, request: Any) -> None:  # noqa: ARG002
+    def revoke_token(self, token: RefreshToken | AccessToken, request: Any) -> None:  # noqa: ARG002 - Authlib's signature
         """End an access token, or the family of a refresh token."""
         if isinstance(token, RefreshToken):
             end_family(token.authorization_id)

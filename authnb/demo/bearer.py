@@ -28,7 +28,7 @@ class TokenValidator(BearerTokenValidator):
             return None
         return token
 
-    def validate_token(self, token: AccessToken | None, scopes: list[str], request: object) -> None:  # noqa: ARG002
+    def validate_token(self, token: AccessToken | None, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request
         """Refuse none, and one whose scope is too small."""
         if not token:
             raise InvalidTokenError

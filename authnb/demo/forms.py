@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm  # type: ignore[import-untyped]
-from wtforms import EmailField, Field, HiddenField, PasswordField, StringField, SubmitField  # type: ignore[import-untyped]
-from wtforms.validators import (  # type: ignore[import-untyped]
+from flask_wtf import FlaskForm  # type: ignore[import-untyped] # it has no types
+from wtforms import EmailField, Field, HiddenField, PasswordField, StringField, SubmitField  # type: ignore[import-untyped] # it has no types
+from wtforms.validators import (  # type: ignore[import-untyped] # it has no types
     DataRequired,
     Email,
     EqualTo,
@@ -113,7 +113,7 @@ class SignUpForm(Form):
         """Refuse what is guessed first."""
         password = (field.data or "").casefold()
         easy = WEAK_PASSWORDS | {(self.name.data or "").casefold(), (self.email.data or "").casefold()}
-        if password in easy or len(set(password)) < 3:  # noqa: PLR2004
+        if password in easy or len(set(password)) < 3:  # noqa: PLR2004 - such as abab
             raise ValidationError("This password is too easy to guess.")
 
 

@@ -109,7 +109,7 @@ class Client(Base, ClientMixin):
             self.secret.encode(), client_secret.encode(errors="replace")
         )
 
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - Authlib's signature
         """Whether the client may authenticate so; the same for every endpoint."""
         return method in self.auth_methods.split()
 
@@ -245,4 +245,4 @@ def without_loopback_port(uri: str) -> str:
     if not loopback:
         return uri
     host, port, path = loopback.groups(default="")
-    return f"{host}{path}" if not port or 0 < int(port) <= 65535 else uri  # noqa: PLR2004
+    return f"{host}{path}" if not port or 0 < int(port) <= 65535 else uri  # noqa: PLR2004 - a port

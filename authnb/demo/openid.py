@@ -51,7 +51,7 @@ class AuthenticationRequest:
 class IDToken(OpenIDCode):
     """OpenID Connect Core 1.0 section 2, for codes, device codes and refreshes alike."""
 
-    def exists_nonce(self, nonce: str, request: Any) -> bool:  # noqa: ARG002
+    def exists_nonce(self, nonce: str, request: Any) -> bool:  # noqa: ARG002 - Authlib's signature
         """Never: a page may be loaded again, and it is the client that compares the nonce."""
         return False
 

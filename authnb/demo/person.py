@@ -276,10 +276,10 @@ def main(arguments: list[str] | None = None) -> int:
             url, name=given.name, allow=not given.deny
         )
     except PersonError as error:
-        print(error, file=sys.stderr)  # noqa: T201  a command line
+        print(error, file=sys.stderr)  # noqa: T201 - a program says why  a command line
         return 1
-    if page.status >= 400 and not given.deny:  # noqa: PLR2004
-        print(f"The sign-in ended on a page with HTTP status {page.status}.", file=sys.stderr)  # noqa: T201
+    if page.status >= 400 and not given.deny:  # noqa: PLR2004 - HTTP's errors
+        print(f"The sign-in ended on a page with HTTP status {page.status}.", file=sys.stderr)  # noqa: T201 - a program says why
         return 1
     return 0
 

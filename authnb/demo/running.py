@@ -66,7 +66,7 @@ def demo_provider() -> RunningProvider:
     if issuer and _is_for_learning(issuer):
         known_issuers.add(issuer)
         return RunningProvider(issuer)
-    global _own  # noqa: PLW0603
+    global _own  # noqa: PLW0603 - one for the process
     with _lock:
         if _own is None:
             from authnb.demo.server import DemoProvider  # noqa: PLC0415  heavy, and not needed in a lab

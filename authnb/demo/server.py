@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import waitress  # type: ignore[import-untyped]
+import waitress  # type: ignore[import-untyped] # it has no types
 from waitress import wasyncore
 
 from authnb.demo.app import NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
