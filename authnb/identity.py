@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from joserfc import jwk, jws, jwt
-from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from authnb.errors import InvalidToken
 from authnb.quirks import TENANT, in_tenant
@@ -71,8 +73,8 @@ def verify_id_token(
     An unknown key or a bad signature leads to one new look at the provider's keys, for they may just have
     changed. Raises `InvalidToken`.
     """
-    token, key_issuer = _decode(id_token, keys)
-    claims = token.claims
+    signed = _read(id_token)
+    claims, key_issuer = _verified(signed, keys)
     if quirks is not None:
         several, issuer = TENANT in issuer, quirks.token_issuer(issuer, claims)
         if several and isinstance(key_issuer, str) and in_tenant(key_issuer, claims) != issuer:
@@ -93,49 +95,55 @@ def verify_id_token(
     if claims.get("azp", client_id) != client_id:
         raise _invalid("it was issued to another client (azp)")
     if access_token is not None and "at_hash" in claims:
-        _check_at_hash(claims["at_hash"], access_token, token.header)
+        _check_at_hash(claims["at_hash"], access_token, signed.headers())
     return claims
 
 
-def _decode(id_token: str, keys: Keys) -> tuple[jwt.Token, Any]:
-    """The token, and whose tokens its key may sign, where the key says that."""
-    header = _header(id_token)
+def _verified(signed: jws.CompactSignature, keys: Keys) -> tuple[dict[str, Any], Any]:
+    """The claims, and whose tokens the key that signed them may sign, where it says that."""
     try:
-        return _try_keys(id_token, header, keys.current())
+        key_issuer = _try_keys(signed, keys.current())
     except InvalidToken:
         # A new key, or new key material under an old name (OpenID Connect Core section 10.1.1)
         renewed = keys.renewed()
         if renewed is None:
             raise
-    return _try_keys(id_token, header, renewed)
-
-
-def _header(id_token: str) -> dict[str, Any]:
+        key_issuer = _try_keys(signed, renewed)
     try:
-        header = jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
+        claims = json.loads(signed.payload or b"")
+    except (ValueError, RecursionError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise _invalid("its claims are no JSON object")
+    return claims, key_issuer
+
+
+def _read(id_token: str) -> jws.CompactSignature:
+    try:
+        signed = jws.extract_compact(id_token.encode(), registry=_REGISTRY)
     except (JoseError, ValueError):
         raise _invalid("it is not a signed JSON Web Token") from None
+    header = signed.headers()
     if not isinstance(header, dict):  # joserfc takes the text "alg" for one that has it
         raise _invalid("its header is no JSON object")
     if header.get("alg") not in ALGORITHMS:
         raise _invalid(f"its algorithm {str(header.get('alg'))[:20]!r} is none a provider's key can make")
     if "crit" in header:  # RFC 7515 section 4.1.11
         raise _invalid("its header names extensions that must be known (crit), and none is")
-    return header
+    return signed
 
 
-def _try_keys(
-    id_token: str, header: Mapping[str, Any], keys: Iterable[Mapping[str, Any]]
-) -> tuple[jwt.Token, Any]:
-    tried = 0
+def _try_keys(signed: jws.CompactSignature, keys: Iterable[Mapping[str, Any]]) -> Any:
+    """What the key that signed says of its issuer."""
+    tried, header = 0, signed.headers()
     for key, issuer in _candidates(header, keys):
         tried += 1
         try:
-            return jwt.decode(id_token, key, registry=_REGISTRY), issuer
-        except BadSignatureError:
-            continue
+            genuine = jws.validate_compact(signed, key, registry=_REGISTRY)
         except (JoseError, ValueError) as error:
             raise _invalid(f"it cannot be read ({type(error).__name__})") from None
+        if genuine:
+            return issuer
     if tried:
         raise _invalid("its signature is not the provider's")
     raise _invalid(f"none of the provider's keys is the one it names ({str(header.get('kid'))[:60]!r})")
@@ -157,9 +165,14 @@ def _candidates(
         if key.get("alg", header["alg"]) != header["alg"]:
             continue
         try:
-            yield jwk.import_key(dict(key)), key.get("issuer")
+            yield _key(json.dumps(key)), key.get("issuer")
         except (JoseError, ValueError, TypeError, KeyError):
             continue  # one malformed key does not spoil the set
+
+
+@lru_cache(maxsize=64)  # reading a key takes longer than using it
+def _key(text: str) -> jwk.Key:
+    return jwk.import_key(json.loads(text))
 
 
 def _check_at_hash(at_hash: object, access_token: str, header: Mapping[str, Any]) -> None:

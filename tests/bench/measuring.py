@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-MEASURES = ("startup", "round_trips", "stampede")
+MEASURES = ("startup", "round_trips", "calls", "stampede", "identity")
 
 
 @dataclass(frozen=True)
