@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from authnb.flows import Verification
     from authnb.presets import preset
     from authnb.provider import Provider
+    from authnb.quirks import Quirks
     from authnb.record import record
     from authnb.session import Session
     from authnb.signin import Login
@@ -53,6 +54,7 @@ _HOME = {
     "Verification": "flows",
     "Login": "signin",
     "Provider": "provider",
+    "Quirks": "quirks",
     "preset": "presets",
     "Session": "session",
     "TokenStorage": "storage",
@@ -71,6 +73,7 @@ __all__ = [
     "LoginRequired",
     "Provider",
     "ProviderError",
+    "Quirks",
     "Session",
     "StorageError",
     "TokenStorage",

@@ -36,6 +36,6 @@ def test_the_wheel_carries_the_notebooks(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "authnb/_notebooks/00_sign_in.ipynb" in names
-    assert "authnb/py.typed" in names
+    assert {"authnb/py.typed", "authnb/presets.toml"} <= set(names)
     assert any(name.startswith("authnb/demo/templates/") for name in names)
     assert not any("checkpoint" in name or name.startswith("tests") for name in names)

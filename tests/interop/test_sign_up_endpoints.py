@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -61,17 +63,30 @@ def finish(login: Login, email: str) -> None:
     assert login.created
 
 
-AUTH0: dict[str, Any] = {
-    "send": {"client_id": "{client_id}", "connection": "Username-Password-Authentication"},
-    "name": "email",
-    "errors": ["policy", "description", "message"],
-}
+REGISTER = Path(__file__).parent.parent.parent / "docs" / "register.md"
+
+
+def documented(word: str, **elsewhere: str) -> authnb.Provider:
+    """The provider that docs/register.md makes in the example with that word, its addresses ``elsewhere``."""
+    examples = re.findall(r"```python\n(.*?)```", REGISTER.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = (example.partition("\nawait")[0] for example in examples if word in example)
+    for address, there in elsewhere.items():
+        example = example.replace(f"https://{address}", there)
+    made: dict[str, Any] = {"authnb": authnb}
+    exec(compile(example, "register.md", "exec"), made)  # noqa: S102 - our own documentation
+    provider: authnb.Provider = made["provider"]
+    return provider
+
+
+def test_plain_oauth_as_documented() -> None:
+    assert documented("Quirks").quirks == authnb.Quirks(openid=False, subject="id", scope="read")
 
 
 def test_auth0_database_connections(server: Server) -> None:
     """https://auth0.com/docs/api/authentication/signup/create-a-new-user, as docs/register.md describes it."""
     provider = Auth0(server)
-    login = begin(server.url, endpoint=f"{server.url}/dbconnections/signup", **AUTH0)
+    there = documented("dbconnections", DOMAIN=server.url)
+    login = authnb.signup(there, client_id=CLIENT, mode="form", view=None, storage=MemoryStorage())
     form_of(login)
     login.submit_form({"email": "ada@example.org", "password": PASSWORD})
     assert form_of(login, 1).errors == {"": "Invalid sign up"}
