@@ -37,6 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="run the provider for learning until interrupted")
     demo.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
     demo.add_argument("--issuer", help="address under which people reach it, if a proxy stands before it")
+    demo.add_argument(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="a further address that the client 'notebook' is answered at; may be given again",
+    )
     demo.add_argument("--database", help="SQLAlchemy URL to keep accounts in (forgotten at the end)")
 
     commands.add_parser("status", help="say who is signed in where, and until when; no token is shown")
@@ -119,8 +126,9 @@ def _copy(folder: Path) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from authnb.demo import DemoProvider  # noqa: PLC0415 - each command loads its own
 
+    given = {"issuer": options.issuer, "redirect_uris": options.redirect_uri}
     try:
-        provider = DemoProvider(options.database, options.port, issuer=options.issuer)
+        provider = DemoProvider(options.database, options.port, **given).start()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -132,6 +140,8 @@ def _demo(options: argparse.Namespace) -> int:
         print(f"client_id         {demo.client_id}  (public; http://127.0.0.1:PORT/callback, device code)")
         print(f"client_id         {demo.web_client_id}  (confidential; http://127.0.0.1:PORT/authorize)")
         print(f"client_secret     {demo.web_client_secret}")
+        print(f"client_id         {demo.job_client_id}  (confidential; client credentials)")
+        print(f"client_secret     {demo.job_client_secret}")
         print(f"api               {demo.api}/measurements")
         print("A provider for learning; it listens on this computer only. Ctrl-C ends it.", flush=True)
         ended.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -9,28 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from authnb.attempt import Plan
 from authnb.client import Client
-from authnb.errors import InteractionRequired
-from authnb.flows import TIMEOUT, device_flow, loopback_flow
-from authnb.place import Place, here
+from authnb.flows import TIMEOUT
+from authnb.place import Place, here, read_front_end
 from authnb.presets import find
 from authnb.provider import Provider
-from authnb.registration import FORM, form_flow, page_flow, sign_up_modes
+from authnb.registration import FORM
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
+from authnb.trusted import client_secret
 from authnb.views.browser import PageOpener
 from authnb.views.text import NotebookView, TerminalView
+from authnb.ways import MODES, SIGN_UP_MODES, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from authnb.flows import Flow
     from authnb.presets import Preset
     from authnb.signin import View
 
 SCOPE = "openid profile email"
-MODES = ("auto", "loopback", "device")
-SIGN_UP_MODES = ("auto", "form", "loopback", "device")
 VIEWS = ("auto", "panel", "text", None)
+_NEEDS: dict[str, tuple[str, ...]] = {"device": ("device_authorization_endpoint",), "client_credentials": ()}
 
 
 def login(
@@ -57,7 +57,10 @@ def login(
     ``issuer``: the provider's address, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
     ``scope``: what is asked for; without it the preset's, else ``openid profile email``. ``api``: where the token
     may go, one address or several; relative addresses of the session start at the first. ``mode``: ``loopback``
-    (the browser answers to this machine), ``device`` (a code, entered on any device), or ``auto``.
+    (the browser answers to this machine), ``page`` (to a page of your Jupyter server), ``proxy`` (through its
+    proxy), ``paste`` (you bring back the address you end on), ``device`` (a code, entered on any device), or
+    ``auto``, decided by what is found around us. With nobody there: ``client_credentials`` (the client for itself;
+    its secret is in ``AUTHNB_CLIENT_SECRET`` or a file) or ``token`` (from a trusted place, see `authnb.trusted`).
     ``redirect_port``: a port or several to try, where the provider wants them registered; the redirect URI is
     ``http://127.0.0.1:PORT/callback``. ``profile`` keeps several accounts apart. ``remember``: keep the sign-in
     on disk, encrypted, for the next kernel and for other notebooks; ``storage``: keep it in a place of your
@@ -72,8 +75,8 @@ def login(
     OpenID Connect Core section 3.1 with PKCE (RFC 7636), RFC 8252 section 7.3, RFC 8628.
     """
     client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
-    way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout)
-    return _begin(client, way, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout)
+    return _begin(client, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 def signup(
@@ -99,8 +102,8 @@ def signup(
     the person choose. A sign-in that was kept is not used. `ProviderError` if the provider offers neither.
     """
     client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
-    way = _Way(mode=mode, view=view, ports=_several(redirect_port), timeout=timeout, create=True)
-    return _begin(client, way, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout, create=True)
+    return _begin(client, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 @dataclass(frozen=True)
@@ -124,117 +127,90 @@ class _Registration:
         named = self.preset or self.issuer
         return (named if isinstance(named, str) else named.issuer).rstrip("/")
 
-    def client(self, known: Provider | None, needs: str) -> Client:
-        """The client at that provider; discovered, unless it is ``known`` or was given."""
+    def client(self, known: Provider | None, mode: str) -> Client:
+        """The client at that provider; discovered, unless it is ``known`` or was given, or is asked nothing."""
+        secret = self.client_secret
+        if mode == "client_credentials" and secret is None:
+            secret = client_secret(os.environ)
         provider = self.issuer if isinstance(self.issuer, Provider) else known
+        needs = (*_NEEDS.get(mode, ("authorization_endpoint",)), "token_endpoint")
         if provider is None and self.preset is not None:
-            provider = self.preset.open(needs=(needs, "token_endpoint"))
+            provider = self.preset.open(needs=needs)
+        if provider is None and mode == "token":
+            provider = Provider(self.address)
         if provider is None:
-            provider = Provider.discover(self.address, needs=(needs, "token_endpoint"))
+            provider = Provider.discover(self.address, needs=needs)
         scope = next((scope for scope in (self.scope, provider.quirks.scope) if scope is not None), SCOPE)
-        return Client(provider, client_id=self.client_id, client_secret=self.client_secret, scope=scope)
+        return Client(provider, client_id=self.client_id, client_secret=secret, scope=scope)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Way:
-    """How a person is to sign in."""
+def _wish(
+    *, mode: str, view: str | None, ports: int | Iterable[int], timeout: float, create: bool = False
+) -> Wish:
+    choices = SIGN_UP_MODES if create else MODES
+    if mode == "auto" and os.environ.get("AUTHNB_MODE") in choices:
+        mode = os.environ["AUTHNB_MODE"]
+    _check_choice("mode", mode, choices)
+    _check_choice("view", view, VIEWS)
+    several = (ports,) if isinstance(ports, int) else tuple(ports)
+    return Wish(mode=mode, view=view, ports=several, timeout=timeout, create=create)
 
-    mode: str
-    view: str | None
-    ports: tuple[int, ...]
-    timeout: float
-    create: bool = False  # an account first
 
-    def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, SIGN_UP_MODES if self.create else MODES)
-        _check_choice("view", self.view, VIEWS)
+def _fitting_view(wish: Wish, place: Place) -> View | None:
+    if wish.view is None:
+        return None
+    if not place.in_kernel:
+        return TerminalView()
+    if wish.view == "panel" or (wish.view == "auto" and place.front_end == "notebook"):
+        from authnb.views.panel import PanelView, unsupported_kernel  # noqa: PLC0415 - only where it is shown
 
-    def check_somebody_there(self, place: Place) -> None:
-        if place.somebody_there or (self.view is None and self.mode != "auto"):
-            return
-        raise InteractionRequired(
-            "interaction_required",
-            "Signing in needs a person, and nobody is there: this notebook or script runs unattended. Run it "
-            "by hand; or let a program approve, with mode='device', view=None and Login.verification(); or, if "
-            "somebody does watch, set AUTHNB_INTERACTIVE=1.",
-        )
-
-    def modes(self, client: Client, place: Place, *, forms: bool) -> tuple[str, ...]:
-        """The ways to sign in, or up, that can work, the best first; ``forms``: whether one can be shown.
-
-        `auto`: loopback, unless the person's browser is on another machine.
-        """
-        if self.create:
-            both = client.may_use(sign_up_modes(client.provider, forms=forms))
-            return tuple(sorted(both, key=lambda mode: mode != self.mode))
-        device = self.mode == "device" or client.provider.device_authorization_endpoint is not None
-        both = client.may_use(("loopback", "device") if device else ("loopback",))
-        if self.mode not in {"auto", *both}:
-            both = (self.mode, *both)  # as was asked for
-        first = self.mode if self.mode != "auto" else "device" if place.remote else "loopback"
-        return tuple(sorted(both, key=lambda mode: mode != first))
-
-    def flow(self, client: Client, mode: str, place: Place, notify: Callable[[], None]) -> Flow:
-        """The flow for this mode."""
-        by_device = mode == "device" or (
-            mode == FORM and place.remote and client.provider.device_authorization_endpoint is not None
-        )
-
-        def sign_in(**more: str) -> Flow:
-            if by_device:
-                return device_flow(client, timeout=self.timeout)
-            return loopback_flow(client, ports=self.ports, timeout=self.timeout, notify=notify, **more)
-
-        if mode == FORM:
-            return form_flow(client, lambda name: sign_in(**({"login_hint": name} if name else {})))
-        if self.create:
-            return page_flow(client.provider, sign_in)
-        return sign_in()
-
-    def fitting_view(self, place: Place) -> View | None:
-        if self.view is None:
-            return None
-        if not place.in_kernel:
-            return TerminalView()
-        if self.view == "panel" or (self.view == "auto" and place.front_end == "notebook"):
-            from authnb.views.panel import PanelView, unsupported_kernel  # noqa: PLC0415 - only where it is shown
-
-            if (why := unsupported_kernel()) is None:
-                return PanelView()
-            warnings.warn(why, stacklevel=4)
-        return NotebookView()
+        if (why := unsupported_kernel()) is None:
+            return PanelView()
+        warnings.warn(why, stacklevel=4)
+    return NotebookView()
 
 
 def _begin(
     registration: _Registration,
-    way: _Way,
+    wish: Wish,
     *,
     api: str | Iterable[str] | None,
     profile: str,
     storage: TokenStorage,
 ) -> Login:
     place = here()
-    needs = "device_authorization_endpoint" if way.mode == "device" else "authorization_endpoint"
+    if wish.mode == "client_credentials" and registration.client_secret is not None and place.in_kernel:
+        raise ValueError(
+            "client_secret= in a notebook is saved with the cell. Leave it out and set AUTHNB_CLIENT_SECRET, or "
+            "AUTHNB_CLIENT_SECRET_FILE to the name of a file with it, where the kernel is started."
+        )
+    apis = (api,) if isinstance(api, str) else tuple(api or ())
+    audience = (*apis, registration.client_id)[0]
 
     def connect(known: Provider | None) -> Client:
         if known is None:
-            way.check_somebody_there(place)
-        return registration.client(known, needs)
+            wish.check_somebody_there(place)
+        return registration.client(known, wish.mode)
 
-    view = way.fitting_view(place)
+    view = _fitting_view(wish, place)
+    forms = wish.mode == FORM if view is None else view.shows_forms
     plan = Plan(
         account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
         connect=connect,
-        modes=lambda client: way.modes(
-            client, place, forms=way.mode == FORM if view is None else view.shows_forms
+        ways=lambda client, login: wish.ways(
+            client, place, login.front_end, reached=login.reached, forms=forms
         ),
-        flow=lambda client, mode, notify: way.flow(client, mode, place, notify),
+        flow=lambda client, mode, login, inbox: wish.flow(client, mode, place, login.front_end, inbox),
+        read_front_end=lambda report: read_front_end(report, place),
+        own_token=(lambda client: wish.own_token(client, audience)) if wish.unattended else None,
+        auto=wish.mode == "auto",
+        patience=wish.patience(place, panel=forms and view is not None),
         storage=storage,
-        sign_up=way.create,
-        api=api,
+        sign_up=wish.create,
+        api=apis,
     )
     begun = Login(plan, view=view)
-    if way.view is not None and place.opens_pages:
+    if wish.view is not None and place.opens_pages:
         begun.watch(PageOpener())
     return begun
 
@@ -245,10 +221,6 @@ def _storage(*, remember: bool) -> TokenStorage:
     from authnb.files import FileStorage  # noqa: PLC0415 - encryption takes its time to load
 
     return FileStorage()
-
-
-def _several(ports: int | Iterable[int]) -> tuple[int, ...]:
-    return (ports,) if isinstance(ports, int) else tuple(ports)
 
 
 def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from authnb.errors import AuthnbError, LoginRequired, StorageError
+from authnb.callbacks import Inbox
+from authnb.errors import AuthnbError, LoginRequired, ProviderError, StorageError
 from authnb.flows import drive
-from authnb.storage import SignIn
+from authnb.storage import MemoryStorage, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,31 +21,53 @@ if TYPE_CHECKING:
     from authnb.answers import Token
     from authnb.client import Client
     from authnb.flows import Flow, Form, Verification
+    from authnb.place import FrontEnd
     from authnb.provider import Provider
     from authnb.session import Session
     from authnb.storage import Account, TokenStorage
+    from authnb.ways import Way
+
+_LOOKING = 0.25  # seconds between two looks at what the panel reported
+# The client, not the person, is refused this way: another may work
+_NOT_THIS_WAY = {"unauthorized_client", "unsupported_grant_type", "invalid_metadata"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What every try of one sign-in needs: for whom, where, by which flow, and where it is kept."""
+    """What every try of one sign-in needs: for whom, where, by which flow, and where it is kept.
+
+    ``patience``: seconds to wait for what the panel reports, once it is shown. ``own_token``: for what needs
+    nobody, in place of all flows. ``auto``: whether evidence decides on the way.
+    """
 
     account: Account
     connect: Callable[[Provider | None], Client]
-    modes: Callable[[Client], tuple[str, ...]]
-    flow: Callable[[Client, str, Callable[[], None]], Flow]
+    ways: Callable[[Client, Watched], tuple[Way, ...]]
+    flow: Callable[[Client, str, Watched, Inbox], Flow]
+    read_front_end: Callable[[Mapping[str, Any]], FrontEnd]
     storage: TokenStorage
+    own_token: Callable[[Client], Token] | None = None
+    auto: bool = False
+    patience: float = 0.0
     sign_up: bool = False
     api: str | Iterable[str] | None = None
 
 
 class Watched(Protocol):
-    """Whoever began the try and is told how it goes. What an earlier try says is ignored."""
+    """Whoever began the try and is told how it goes. What an earlier try says is ignored.
+
+    ``front_end`` is what the panel reported of itself, ``reached`` whether the browser reached our listener,
+    ``shown`` since when, by the monotonic clock, a view is open.
+    """
+
+    front_end: FrontEnd | None
+    reached: bool | None
+    shown: float | None
 
     def is_current(self, attempt: Attempt) -> bool:
         """Whether anybody still waits for this one."""
 
-    def connected(self, attempt: Attempt, client: Client, mode: str | None, modes: tuple[str, ...]) -> None:
+    def connected(self, attempt: Attempt, client: Client, way: Way | None, ways: tuple[Way, ...]) -> None:
         """With the provider's metadata it is known how the person signs in, if one must."""
 
     def asked(self, attempt: Attempt, verification: Verification) -> None:
@@ -69,9 +93,11 @@ class Attempt:
     """One try; it begins at `start`. ``mode`` None is the best; ``after`` the one before, which may hold the port."""
 
     def __init__(self, plan: Plan, watched: Watched, *, mode: str | None, after: Attempt | None) -> None:
-        self._plan, self._watched, self._mode = plan, watched, mode
+        self._plan, self._watched, self.mode = plan, watched, mode
         self._after = after
         self._wake = threading.Event()
+        self.inbox = Inbox(self.wake)
+        self._asked = False
         self._answers: Mapping[str, str] | None = None  # to a form, until they are sent
         self._not_stored: StorageError | None = None
         self._thread = threading.Thread(target=self._work, name="authnb-login", daemon=True)
@@ -109,7 +135,7 @@ class Attempt:
 
     def _signed_in_before(self) -> Session | None:
         """A session for a sign-in that was kept and still holds, renewed if need be."""
-        kept = None if self._plan.sign_up else self._kept()
+        kept = None if self._plan.sign_up or self._plan.own_token else self._kept()
         if kept is None:
             return None
         client = self._plan.connect(kept.provider)
@@ -133,12 +159,12 @@ class Attempt:
 
     def _sign_in(self) -> Session:
         client = self._plan.connect(None)
-        modes = self._plan.modes(client)
-        mode = self._mode or modes[0]
-        self._watched.connected(self, client, mode, modes)
-        flow = self._plan.flow(client, mode, self.wake)
+        if (own_token := self._plan.own_token) is not None:
+            self._watched.connected(self, client, None, ())
+            return self._open_session(client, own_token(client), again=lambda: own_token(client))
+        self._look_around()
         try:
-            token = drive(flow, self._ask, self._sleep, self._fill)
+            token = self._ask_for_token(client)
         except AuthnbError:
             client.provider.forget_documents()
             raise
@@ -146,23 +172,53 @@ class Attempt:
             self._keep(SignIn(token=token, provider=client.provider, scope=client.scope))
         return self._open_session(client, token)
 
+    def _look_around(self) -> None:
+        """Wait a moment for what the panel reports of itself, if that decides."""
+        begun = time.monotonic()
+        while self._plan.patience and self._watched.front_end is None:
+            left = (self._watched.shown or begun) + self._plan.patience - time.monotonic()
+            if left <= 0 or self._sleep(min(left, _LOOKING)):
+                return
+
+    def _ask_for_token(self, client: Client) -> Token:
+        """The token, by the way that was chosen; else by the first that the provider does not refuse us at once."""
+        ways = self._plan.ways(client, self._watched)
+        order = sorted(ways, key=lambda way: way.mode != self.mode)
+        for way in order:
+            self._watched.connected(self, client, way, ways)
+            flow = self._plan.flow(client, way.mode, self._watched, self.inbox)
+            try:
+                return drive(flow, self._show, self._sleep, self._fill)
+            except ProviderError as error:
+                if not self._plan.auto or self.mode or self._asked or error.error not in _NOT_THIS_WAY:
+                    raise
+                refusal = error
+        raise refusal
+
     def _keep(self, sign_in: SignIn) -> None:
         try:
             self._plan.storage.save(self._plan.account, sign_in)
         except StorageError as error:
             self._not_stored = error  # whoever just signed in is not sent back for that
 
-    def _open_session(self, client: Client, token: Token) -> Session:
+    def _open_session(
+        self, client: Client, token: Token, again: Callable[[], Token] | None = None
+    ) -> Session:
         from authnb.session import Session  # noqa: PLC0415 - loaded since the person was asked
 
         plan = self._plan
-        return Session.signed_in(client, token, account=plan.account, storage=plan.storage, api=plan.api)
+        storage = MemoryStorage() if again else plan.storage  # one of its own where nobody signed in
+        return Session.signed_in(
+            client, token, account=plan.account, storage=storage, api=plan.api, again=again
+        )
 
-    def _ask(self, verification: Verification) -> None:
+    def _show(self, verification: Verification) -> None:
+        self._asked = True
         self._watched.asked(self, verification)
         import_module("authnb.session")  # while the person reads
 
     def _fill(self, form: Form) -> Mapping[str, str] | None:
+        self._asked = True
         self._watched.asked_to_fill(self, form)
         while self._answers is None:
             if self._sleep(None):

@@ -40,6 +40,7 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 # Claims of which at least one is told where the scope is granted (OpenID Connect Core section 5.4)
 _TOLD = {"profile": {"name", "preferred_username", "nickname", "given_name"}, "email": {"email"}}
 _GRANTS = {"device": "device", "form": ""}  # every other mode is a way to an authorization code
+_PERSONAL = {"openid", "profile", "email", "address", "phone", "offline_access"}  # scopes about a person
 _SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token"}
 
 
@@ -157,6 +158,18 @@ class Client:
                 "'openid' out of scope= if it is an OAuth 2.0 provider without OpenID Connect.",
             )
         return self._with_userinfo(self._identified(token, nonce=request.nonce))
+
+    def own_token(self) -> Token:
+        """A token for the client itself, with nobody there (RFC 6749 section 4.4).
+
+        Scopes about a person (``openid``, ``profile``, ``email``, ``offline_access``) are not asked for.
+        """
+        scope = " ".join(word for word in self.scope.split() if word not in _PERSONAL)
+        return Token(
+            self._fetch_token(
+                "Signing in as the client itself", grant_type="client_credentials", scope=scope or None
+            )
+        )
 
     def authorize_device(self) -> DeviceAuthorization:
         """Ask for a device code and a user code (RFC 8628 section 3.1)."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from authnb.callbacks import Inbox
 from authnb.errors import LoginFailed, ProviderError
 from authnb.redirects import LoopbackListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from authnb.answers import Token
-    from authnb.client import Client
+    from authnb.answers import AuthorizationResponse, Token
+    from authnb.client import AuthorizationRequest, Client
 
 TIMEOUT = 300.0  # seconds a person has to sign in
 _LISTENING = 0.25  # seconds between two looks at the listener, if it cannot notify
@@ -38,14 +39,16 @@ class Verification:
 
     ``uri`` is the address to open and ``user_code``, in the device flow, the code to enter there;
     ``uri_complete`` is the address with the code in it, where the provider has one. ``sign_up_uri`` is the
-    page on which to create an account first, if one is asked for and that is the way. ``expires_at`` is in
-    seconds of the Unix epoch.
+    page on which to create an account first, if one is asked for and that is the way. ``probe`` is an address
+    that answers a browser which reaches our listener, where there is one. ``expires_at`` is in seconds of the
+    Unix epoch.
     """
 
     uri: str
     user_code: str | None = None
     uri_complete: str | None = None
     sign_up_uri: str | None = None
+    probe: str | None = None
     expires_at: float
 
 
@@ -122,26 +125,59 @@ def loopback_flow(
     ports: Iterable[int] = (0,),
     timeout: float = TIMEOUT,
     notify: Callable[[], None] = lambda: None,
+    inbox: Inbox | None = None,
+    below: str | None = None,
     **parameters: str,
 ) -> Flow:
     """Authorization code with PKCE, answered to a listener on 127.0.0.1 (RFC 8252 section 7.3).
 
     ``parameters`` go into the authorization request (``prompt``, ``login_hint``). ``notify`` is called
-    from a thread when the answer has come. Raises `LoginFailed` if the person says no or ``timeout``
-    seconds pass, `ProviderError` if what came back cannot be used.
+    from a thread when the answer has come. ``inbox`` takes it too, for a browser that cannot reach us;
+    ``below`` is where a proxy passes on to the listener. Raises `LoginFailed` if the person says no or
+    ``timeout`` seconds pass, `ProviderError` if what came back cannot be used.
     """
-    deadline = time.monotonic() + timeout
-    with closing(LoopbackListener(ports, notify, client.provider.quirks.redirect_host)) as listener:
+    inbox = inbox or Inbox(notify)
+    host = client.provider.quirks.redirect_host
+    with closing(LoopbackListener(ports, notify, host, below)) as listener:
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)
         client.get_ready()
-        yield Verification(uri=request.uri, expires_at=time.time() + timeout)
-        while (response := listener.answer()) is None:
-            if time.monotonic() >= deadline:
-                raise _too_late(timeout, _NOT_REGISTERED.format(listener.redirect_uri))
-            yield Pending(wait=_LISTENING)
+        probe = listener.probe if below is None else None
+        response = yield from _answer(request, inbox, timeout, listener.answer, probe)
     response.check(client.provider)
     return client.redeem_code(response, request)
+
+
+def redirect_flow(
+    client: Client, redirect_uri: str, inbox: Inbox, *, timeout: float = TIMEOUT, **parameters: str
+) -> Flow:
+    """Authorization code with PKCE, answered to an address that is not ours: ``inbox`` is handed the answer.
+
+    Otherwise as `loopback_flow`.
+    """
+    request = client.authorization_request(redirect_uri, **parameters)
+    client.get_ready()
+    response = yield from _answer(request, inbox, timeout)
+    response.check(client.provider)
+    return client.redeem_code(response, request)
+
+
+def _answer(
+    request: AuthorizationRequest,
+    inbox: Inbox,
+    timeout: float,
+    heard: Callable[[], AuthorizationResponse | None] = lambda: None,
+    probe: str | None = None,
+) -> Generator[Verification | Pending, Any, AuthorizationResponse]:
+    """Show the address and wait for what comes back of it."""
+    deadline = time.monotonic() + timeout
+    inbox.expect(request.redirect_uri, request.state)
+    yield Verification(uri=request.uri, probe=probe, expires_at=time.time() + timeout)
+    while (response := heard() or inbox.answer()) is None:
+        if time.monotonic() >= deadline:
+            raise _too_late(timeout, _NOT_REGISTERED.format(request.redirect_uri))
+        yield Pending(wait=_LISTENING)
+    return response
 
 
 def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:

@@ -12,7 +12,7 @@ from authnb.errors import AuthnbError, LoginRequired, ProviderError, StorageErro
 from authnb.storage import SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from authnb.client import Client
     from authnb.storage import Account, TokenStorage
@@ -50,11 +50,15 @@ class SignedOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Keeper:
-    """A sign-in at ``client``, kept in ``storage`` under ``account``."""
+    """A sign-in at ``client``, kept in ``storage`` under ``account``.
+
+    ``again`` gives another token where that takes neither a person nor a refresh token.
+    """
 
     client: Client
     account: Account
     storage: TokenStorage
+    again: Callable[[], Token] | None = None
 
     def renew(self, token: Token) -> tuple[Token, bool]:
         """A token to use in place of this one: what another process obtained meanwhile, else a renewed one.
@@ -139,6 +143,8 @@ class Keeper:
 
     def _refresh(self, token: Token) -> Token:
         host = self.client.provider.host
+        if self.again is not None:
+            return self.again()
         if "refresh_token" not in token:
             raise LoginRequired(
                 "login_required",

@@ -8,13 +8,13 @@ and the sign-in goes on waiting.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 import threading
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -55,7 +55,8 @@ class LoopbackListener:
     """Waits on 127.0.0.1 for the answer to one authorization request.
 
     ``ports`` are tried in turn; 0 takes any free one. ``host`` is what redirect addresses call it. ``notify`` is
-    called, on a thread of the listener, when the answer is there. Opened on construction; `close` frees the port.
+    called, on a thread of the listener, when the answer is there. ``below``: the address below which a proxy passes
+    requests on to the port, where the browser cannot reach it. Opened on construction; `close` frees the port.
     Raises `LoginFailed` if no port can be had.
     """
 
@@ -64,17 +65,29 @@ class LoopbackListener:
         ports: Iterable[int] = (0,),
         notify: Callable[[], None] = lambda: None,
         host: str = "127.0.0.1",
+        below: str | None = None,
     ) -> None:
         self._server = _open(tuple(ports))
-        self._server.host = f"{host}:{self._server.server_address[1]}"
+        self._server.host = f"{host}:{self._server.port}"
+        self._server.names = {self._server.host}
         self._server.notify = notify
+        self._below = below
+        if below is not None:  # the proxy may pass on the name it was asked for, or give us its own for us
+            self._server.names |= {urlsplit(below).netloc, f"localhost:{self._server.port}"}
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def redirect_uri(self) -> str:
         """The address the provider sends the browser to."""
+        if self._below is not None:
+            return f"{self._below}{self._server.port}{PATH}"
         return f"http://{self._server.host}{PATH}"
+
+    @property
+    def probe(self) -> str:
+        """An address at which a page may find out whether its browser reaches this listener."""
+        return f"http://{self._server.host}{self._server.probe}"
 
     def expect(self, state: str) -> None:
         """From now on take the answer to the request with this state."""
@@ -91,32 +104,6 @@ class LoopbackListener:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def hand_over(address: str, redirect_uri: str) -> None:
-    """Give the listener the address a browser ended on that could not reach it.
-
-    Raises `LoginFailed` if it is not the answer to the sign-in that waits there.
-    """
-    place, _, query = address.strip().partition("?")
-    if place != redirect_uri or not query:
-        raise LoginFailed(
-            "invalid_request",
-            f"This is not the address your browser ended on: that one begins with {redirect_uri}?",
-        )
-    connection = HTTPConnection("127.0.0.1", urlsplit(redirect_uri).port or 80, timeout=_REQUEST_TIMEOUT)
-    try:
-        connection.request("GET", f"{PATH}?{query}", headers={"Host": urlsplit(redirect_uri).netloc})
-        status = connection.getresponse().status
-    except (OSError, HTTPException, ValueError):
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-    finally:
-        connection.close()
-    if status != HTTPStatus.OK:
-        raise LoginFailed(
-            "invalid_request",
-            "This address belongs to another sign-in, or was used before. Open the sign-in page again.",
-        )
 
 
 class _Server(ThreadingTCPServer):
@@ -136,7 +123,10 @@ class _Server(ThreadingTCPServer):
         self.delivered = threading.Event()  # whether the browser that brought the answer has its page
         self.visits: dict[Any, float] = {}  # open connections, the oldest first, and when each has to end
         super().__init__(("127.0.0.1", port), _Handler)
-        self.host = f"127.0.0.1:{self.server_address[1]}"
+        self.port = self.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.names = {self.host}
+        self.probe = f"/{secrets.token_urlsafe(16)}"
 
     def server_bind(self) -> None:
         """Bind so that nobody else can, on Windows too."""
@@ -207,7 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         # A page elsewhere can make a browser call us under its own name (DNS rebinding)
-        own_name = self.headers.get_all("Host") == [self.server.host]
+        own_name = len(names := self.headers.get_all("Host", [])) == 1 and names[0] in self.server.names
+        if path == self.server.probe and own_name:
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.send_header("Access-Control-Allow-Origin", "*")  # only who was told of this address asks
+            self.end_headers()
+            return None
         if path != PATH or not own_name or len(self.path) > _LONGEST_LINE:
             return self._page(HTTPStatus.NOT_FOUND, *_NOTHING)
         answer = self.server.take(query)

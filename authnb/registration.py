@@ -46,25 +46,28 @@ _CREATING = "Creating the account"
 _KINDS = {"text", "email", "password"}
 
 
-def sign_up_modes(provider: Provider, *, forms: bool) -> tuple[str, ...]:
-    """The ways to an account, the best first; ``forms``: whether a form can be shown here.
+def check_sign_up(provider: Provider, *, forms: bool) -> tuple[bool, bool]:
+    """Whether an account can be created with a form, if one can be shown (``forms``), and on the provider's pages.
 
-    Raises `ProviderError` if there is none.
+    Raises `ProviderError` if neither.
     """
-    modes = (FORM,) if forms and provider.authnb_signup is not None else ()
-    if _beginning(provider) is not None:
-        return (*modes, "loopback")
-    if provider.sign_up_page is not None:  # it is apart from the sign-in, which may be any
-        return (*modes, "loopback", *["device"] * (provider.device_authorization_endpoint is not None))
-    if modes:
-        return modes
-    where = "; its own form needs a notebook with widgets" if provider.authnb_signup else ""
-    note = provider.quirks.sign_up_note
-    raise ProviderError(
-        "not_supported",
-        f"{provider.host} does not say how an account can be created (prompt=create){where}. "
-        f"{note + ' ' if note else ''}Create one on its own pages, {provider.issuer}, then sign in with authnb.login.",
-    )
+    pages = _beginning(provider) is not None or provider.sign_up_page is not None
+    form = forms and provider.authnb_signup is not None
+    if not form and not pages:
+        where = "; its own form needs a notebook with widgets" if provider.authnb_signup else ""
+        note = provider.quirks.sign_up_note
+        raise ProviderError(
+            "not_supported",
+            f"{provider.host} does not say how an account can be created (prompt=create){where}. "
+            f"{note + ' ' if note else ''}Create one on its own pages, {provider.issuer}, "
+            "then sign in with authnb.login.",
+        )
+    return form, pages
+
+
+def begins_with_account(provider: Provider) -> bool:
+    """Whether the authorization request itself begins with a new account: then there must be one."""
+    return _beginning(provider) is not None
 
 
 def page_flow(provider: Provider, sign_in: Callable[..., Flow]) -> Flow:

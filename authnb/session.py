@@ -68,15 +68,17 @@ class Session(OAuth2Session):
         account: Account,
         storage: TokenStorage,
         api: str | Iterable[str] | None = None,
+        again: Callable[[], Token] | None = None,
     ) -> Session:
         """A session for a sign-in at ``client``, kept in ``storage``, for calls to ``api``.
 
-        Of several addresses in ``api`` the first is the one that relative addresses start at.
+        Of several addresses in ``api`` the first is the one that relative addresses start at. ``again``: see
+        `authnb.keeper.Keeper`.
         """
         session = cls(client.client_id, scope=client.scope, token=token, leeway=LEEWAY)
         session._api = (api,) if isinstance(api, str) else tuple(api or ())
         session.token_auth.origins = frozenset(map(origin, session._api))
-        session.token_auth.keeper = Keeper(client=client, account=account, storage=storage)
+        session.token_auth.keeper = Keeper(client=client, account=account, storage=storage, again=again)
         return session
 
     def __repr__(self) -> str:

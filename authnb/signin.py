@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
-from urllib.parse import parse_qs, urlsplit
 
 from authnb.attempt import Attempt
+from authnb.callbacks import accepts_redirect
 from authnb.errors import LoginFailed, LoginRequired
-from authnb.redirects import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -20,13 +19,15 @@ if TYPE_CHECKING:
     from authnb.client import Client
     from authnb.errors import AuthnbError, StorageError
     from authnb.flows import Form, Verification
+    from authnb.place import FrontEnd
     from authnb.session import Session
+    from authnb.ways import Way
 
 _CANCELLED = "The sign-in was cancelled. Run the cell again to sign in."
 
 
 class View(Protocol):
-    """Shows a `Login`. Both methods are called in the thread of the cell or script that shows or awaits it.
+    """Shows a `Login`. Its methods are called in the thread of the cell or script that shows or awaits it.
 
     ``shows_forms`` says whether a person can fill in a `Form` there.
     """
@@ -39,15 +40,18 @@ class View(Protocol):
     def update(self, login: Login) -> None:
         """Show where the sign-in is now."""
 
+    def listen(self, login: Login) -> None:
+        """Take in what the person types, if this is the place for it, until the sign-in ends."""
+
 
 class Login:
     """A sign-in under way: awaitable, displayable, cancellable.
 
     ``status`` is ``starting``, then ``waiting`` (for the person), then ``signed_in``, ``failed`` or
-    ``cancelled``. ``mode`` is how the person signs in and ``modes`` are the ways that work, both known once
-    it waits; ``awaited`` says whether a cell or script waits for the end. For a sign-up, ``form`` is what is
-    to be filled in now, and ``created`` whether that made an account. `authnb.login` makes one; it starts at
-    once.
+    ``cancelled``. ``mode`` is how the person signs in, ``why`` the reason in a sentence, and ``modes`` are the
+    ways that work, known once it waits; ``awaited`` says whether a cell or script waits for the end. For a
+    sign-up, ``form`` is what is to be filled in now, and ``created`` whether that made an account.
+    `authnb.login` makes one; it starts at once.
     """
 
     def __init__(self, plan: Plan, *, view: View | None = None) -> None:
@@ -57,6 +61,10 @@ class Login:
         self.error: AuthnbError | None = None
         self.mode: str | None = None
         self.modes: tuple[str, ...] = ()
+        self.why = ""
+        self.front_end: FrontEnd | None = None  # as the panel reported it
+        self.reached: bool | None = None  # whether the browser reached our listener
+        self.shown: float | None = None  # since when, by the monotonic clock, a view is open
         self.awaited = False
         self.sign_up = plan.sign_up  # whether an account is to be created first
         self.form: Form | None = None
@@ -122,6 +130,7 @@ class Login:
                 if self._view is not None:
                     self._asked.result(timeout)
                     self._view.update(self)
+                    self._view.listen(self)
                 self._over.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except KeyboardInterrupt:
             self.cancel()
@@ -142,9 +151,30 @@ class Login:
 
         Whoever waits goes on waiting; whoever was told of the end can wait again.
         """
+        self._begin_anew(mode or self.mode)
+
+    def report(self, report: Mapping[str, Any]) -> None:
+        """What the panel says of the page it is shown on; ignored unless it is the address of a Jupyter server."""
+        with suppress(ValueError):
+            self.front_end = self._plan.read_front_end(report)
+        self._attempt.wake()
+
+    def report_reached(self, *, reached: bool) -> None:
+        """Whether the person's browser reached our listener. If not, and nobody chose it, another way is taken."""
+        self.reached = reached
+        by_evidence = self._plan.auto and self._attempt.mode is None
+        if not reached and by_evidence and self.mode == "loopback" and self.status == "waiting":
+            self._begin_anew(None)
+
+    def refused_redirect(self) -> str | None:
+        """The redirect address, if the provider says that it sends no answer there; asks it, so it takes a while."""
+        client, address = self.client, self._attempt.inbox.redirect_uri
+        return address if client and address and accepts_redirect(client, address) is False else None
+
+    def _begin_anew(self, mode: str | None) -> None:
         with self._lock:
             before = self._attempt
-            self._attempt = Attempt(self._plan, self, mode=mode or self.mode, after=before)
+            self._attempt = Attempt(self._plan, self, mode=mode, after=before)
             self.status, self.error, self._session, self.form = "starting", None, None, None
             if self._asked.done():
                 self._asked = Future()
@@ -159,12 +189,8 @@ class Login:
 
         Raises `LoginFailed` if it is not the answer to this sign-in.
         """
-        asked = parse_qs(urlsplit(self.verification().uri).query)
-        if "redirect_uri" not in asked:
-            raise LoginFailed(
-                "invalid_request", "This sign-in takes no address: it waits for a code to be entered."
-            )
-        hand_over(address, asked["redirect_uri"][0])
+        self.verification()
+        self._attempt.inbox.submit(address)
 
     def submit_form(self, answers: Mapping[str, str]) -> None:
         """Send what was filled into ``form``: a text for each field. What becomes of it is the next state."""
@@ -179,6 +205,7 @@ class Login:
         if self._view is None:
             print(repr(self))  # noqa: T201 - what a cell shows of an object without a view
         else:
+            self.shown = time.monotonic()
             self._view.open(self)
             self.watch(self._view.update)
 
@@ -190,6 +217,7 @@ class Login:
                 if self._view is not None:
                     await asyncio.shield(asyncio.wrap_future(self._asked))
                     self._view.update(self)
+                    self._view.listen(self)
                 await asyncio.shield(asyncio.wrap_future(self._over))
         except asyncio.CancelledError:
             self.cancel()
@@ -202,7 +230,7 @@ class Login:
         if self._view is None:
             yield
             return
-        self.awaited = True
+        self.awaited, self.shown = True, time.monotonic()
         self._view.open(self)
         try:
             yield
@@ -222,11 +250,12 @@ class Login:
         """Whether this try goes on; `authnb.attempt` asks, as it tells what follows here."""
         return attempt is self._attempt and self.status in {"starting", "waiting"}
 
-    def connected(self, attempt: Attempt, client: Client, mode: str | None, modes: tuple[str, ...]) -> None:
+    def connected(self, attempt: Attempt, client: Client, way: Way | None, ways: tuple[Way, ...]) -> None:
         """The provider is known, and the ways to sign in there."""
         with self._lock:
             if self.is_current(attempt):
-                self.client, self.mode, self.modes = client, mode, modes
+                self.client, self.modes = client, tuple(way.mode for way in ways)
+                self.mode, self.why = (way.mode, way.why) if way else (None, "")
 
     def asked(self, attempt: Attempt, verification: Verification) -> None:
         """An address is to be opened."""

@@ -121,6 +121,8 @@ class _Bounded:
 class ProviderAdapter(HTTPAdapter):
     """The only way from authnb to a provider."""
 
+    refuses_redirects = True
+
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """A pool of connections whose answers come in time."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
@@ -149,7 +151,7 @@ class ProviderAdapter(HTTPAdapter):
             tell_failure(request, error)
             raise
         response.raw = _Bounded(response.raw, url)
-        if "location" in response.headers and response.is_redirect:
+        if self.refuses_redirects and "location" in response.headers and response.is_redirect:
             response.close()
             refused = ProviderError(
                 "invalid_response",
@@ -170,14 +172,20 @@ def _origin(location: str) -> str:
     return text({"": f"{target.scheme}://{target.hostname}"}, "", 200) or ""
 
 
-def provider_session() -> requests.Session:
+def provider_session(adapter: ProviderAdapter | None = None) -> requests.Session:
     """A bare ``requests`` session for a provider's public documents."""
-    return mount(requests.Session())
+    return mount(requests.Session(), adapter)
 
 
-def mount(session: S) -> S:
+class AskingAdapter(ProviderAdapter):
+    """For a question whose answer is a redirect, which is read and not followed."""
+
+    refuses_redirects = False
+
+
+def mount(session: S, adapter: ProviderAdapter | None = None) -> S:
     """Route every request of a session through `ProviderAdapter`."""
-    adapter = ProviderAdapter()
+    adapter = adapter or ProviderAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.hooks["response"].append(observe)

@@ -28,6 +28,7 @@ def _somebody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "AUTHNB_DEMO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTHNB_INTERACTIVE", "1")
+    monkeypatch.setenv("AUTHNB_REMOTE", "0")  # though tests may run in a container
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import requests
 
 from authnb.errors import LoginFailed
 from authnb.exchange import observers
-from authnb.redirects import LoopbackListener, hand_over
+from authnb.redirects import LoopbackListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,20 +122,3 @@ def test_ports_are_tried_in_turn() -> None:
             LoopbackListener((port,))
     assert caught.value.error == "port_in_use"
     assert str(port) in str(caught.value)
-
-
-def test_an_address_pasted(listener: LoopbackListener) -> None:
-    """What a browser could not deliver itself is handed over, and only what belongs to this sign-in."""
-    for address in (
-        "",
-        "http://127.0.0.1:1/callback?code=c",
-        listener.redirect_uri,
-        f"{listener.redirect_uri}?state=s-2",
-    ):
-        with pytest.raises(LoginFailed):
-            hand_over(address, listener.redirect_uri)
-        assert listener.answer() is None
-    hand_over(f" {listener.redirect_uri}?code=c-1&state=s-1\n", listener.redirect_uri)
-    answer = listener.answer()
-    assert answer is not None
-    assert answer.code == "c-1"

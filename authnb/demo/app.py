@@ -18,25 +18,35 @@ from authnb.demo.context import Context, Settings, provider
 from authnb.demo.models import Client, Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session, sessionmaker
 
 NATIVE_CLIENT_ID = "notebook"
 WEB_CLIENT_ID = "web"
+JOB_CLIENT_ID = "job"
 
 JSON_PATHS = ("/api/", "/.well-known/", "/jwks", "/token", "/revoke", "/device_authorization", "/userinfo")
 
 
 def create_app(
-    issuer: str, sessions: sessionmaker[Session], settings: Settings, clock: Callable[[], float]
+    issuer: str,
+    sessions: sessionmaker[Session],
+    settings: Settings,
+    clock: Callable[[], float],
+    redirect_uris: Collection[str] = (),
 ) -> Flask:
-    """Give the application of one provider; `issuer` is the URL under which browsers and clients reach it."""
+    """Give the application of one provider; `issuer` is the URL under which browsers and clients reach it.
+
+    `redirect_uris` are registered for the notebooks' client beside those on this computer. Raises ValueError for
+    one that is none.
+    """
+    _check(redirect_uris)
     with sessions.begin() as session:
         signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
-        _register_clients(session)
+        _register_clients(session, redirect_uris)
         clients = {client.id: client for client in session.scalars(select(Client))}
 
     app = Flask(__name__)
@@ -83,6 +93,12 @@ def _known_host_only() -> None:
         abort(400, f"This provider answers at {own} only.")
 
 
+def _check(redirect_uris: Iterable[str]) -> None:
+    for uri in redirect_uris:
+        if urlsplit(uri).scheme not in {"http", "https"} or any(c.isspace() for c in uri) or "#" in uri:
+            raise ValueError(f"redirect URI {uri!r} is no http(s) address")
+
+
 def _commit(response: Response) -> Response:
     if "db" in g and response.status_code < 500:  # noqa: PLR2004  what broke is rolled back
         g.db.commit()
@@ -101,6 +117,7 @@ def _add_headers(response: Response) -> Response:
     headers["Referrer-Policy"] = "no-referrer"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
     # no form-action: Chromium applies it to the redirect to the client too, and cannot be told of [::1]
     headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -136,10 +153,13 @@ def _read_signing_key(pem: str) -> RSAKey:
     return key
 
 
-def _register_clients(session: Session) -> None:
-    """Two clients: the notebooks' own, which can keep no secret (RFC 8252), and a web application with one."""
+def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
+    """Three clients: the notebooks' own, which can keep no secret (RFC 8252); a web application; a job for itself."""
     loopback = ("http://127.0.0.1", "http://[::1]", "http://localhost")
-    if not session.get(Client, NATIVE_CLIENT_ID):
+    native = " ".join((*(f"{host}/callback" for host in loopback), *redirect_uris))
+    if known := session.get(Client, NATIVE_CLIENT_ID):
+        known.redirect_uris = native
+    else:
         session.add(
             Client(
                 id=NATIVE_CLIENT_ID,
@@ -147,10 +167,22 @@ def _register_clients(session: Session) -> None:
                 secret=None,
                 auth_methods="none",
                 grant_types=f"authorization_code refresh_token {DEVICE_CODE_GRANT_TYPE}",
-                redirect_uris=" ".join(f"{host}/callback" for host in loopback),
+                redirect_uris=native,
                 post_logout_redirect_uris=" ".join(
                     f"{host}{path}" for host in loopback for path in ("/", "/callback")
                 ),
+            )
+        )
+    if not session.get(Client, JOB_CLIENT_ID):
+        session.add(
+            Client(
+                id=JOB_CLIENT_ID,
+                name="Nightly job",
+                secret=secrets.token_urlsafe(32),
+                auth_methods="client_secret_basic client_secret_post",
+                grant_types="client_credentials",
+                redirect_uris="",
+                post_logout_redirect_uris="",
             )
         )
     if not session.get(Client, WEB_CLIENT_ID):

@@ -13,7 +13,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
 from authnb.demo.context import find, now, provider
 from authnb.demo.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
-from authnb.demo.grants import AuthorizationCodeGrant, RefreshTokenGrant
+from authnb.demo.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authnb.demo.metadata import AUTH_METHODS, SCOPES
 from authnb.demo.models import AccessToken, RefreshToken
 from authnb.demo.openid import AuthenticationRequest, EndSessionEndpoint, IDToken, Issuer
@@ -36,6 +36,7 @@ class Server(AuthorizationServer):
         self.register_grant(AuthorizationCodeGrant, [S256(), AuthenticationRequest(), IDToken()])
         self.register_grant(RefreshTokenGrant, [IDToken()])
         self.register_grant(DeviceCodeGrant, [IDToken()])
+        self.register_grant(ClientCredentialsGrant)
         device_authorization: Any = DeviceAuthorizationEndpoint(self)
         device_authorization.EXPIRES_IN = settings.device_code_lifetime
         device_authorization.INTERVAL = settings.device_interval

@@ -109,8 +109,7 @@ def _answer(browser: Browser | None, grant: Any) -> ResponseReturnValue:
         grant_user=browser.account if browser else None, grant=grant
     )
     response.status_code = 303  # RFC 9700 section 4.12
-    answer: ResponseReturnValue = response
-    return answer
+    return _in_mode(response, grant.redirect_uri)
 
 
 def _refuse(error: OAuth2Error) -> ResponseReturnValue:
@@ -122,6 +121,14 @@ def _refuse(error: OAuth2Error) -> ResponseReturnValue:
     server: Any = provider().server
     response = server.handle_error_response(request, error)
     server.issuer_parameter.add_issuer_parameter(server, response)
+    return _in_mode(response, error.redirect_uri)
+
+
+def _in_mode(response: Any, redirect_uri: str) -> ResponseReturnValue:
+    """The answer where it was asked for: OAuth 2.0 Multiple Response Type Encoding Practices section 2.1."""
+    location = response.headers["Location"]
+    if request.args.get("response_mode") == "fragment" and location.startswith(redirect_uri):
+        response.headers["Location"] = f"{redirect_uri}#{location[len(redirect_uri) + 1 :]}"
     answer: ResponseReturnValue = response
     return answer
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.oauth2.rfc6749 import grants
+from authlib.oauth2.rfc6749 import InvalidScopeError, grants
 
 from authnb.demo.accounts import signed_in
 from authnb.demo.context import db, find, now, provider
 from authnb.demo.metadata import AUTH_METHODS
 from authnb.demo.models import Account, Authorization, AuthorizationCode, RefreshToken, digest
 from authnb.demo.tokens import take
+
+JOB_SCOPE = "measurements:read"
 
 
 class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
@@ -90,3 +92,20 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
         """Nothing: it was taken before the answer was made."""
+
+
+class ClientCredentialsGrant(grants.ClientCredentialsGrant):
+    """RFC 6749 section 4.4: the client for itself, with nobody signed in."""
+
+    request: Any
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS[1:]
+
+    def validate_requested_scope(self) -> None:
+        """Refuse scopes about a person: nobody is signed in."""
+        if self.request.payload.scope not in {None, JOB_SCOPE}:
+            raise InvalidScopeError("There is nobody signed in: only measurements:read.")
+
+    def generate_token(self, *_: Any, **given: Any) -> Any:
+        """A token for what jobs are for, whether that was asked for or nothing."""
+        self.request.scope = JOB_SCOPE
+        return super().generate_token(**{**given, "scope": JOB_SCOPE})

@@ -11,6 +11,7 @@ SCOPES = {
     "measurements:read": "read the air measurements",
     "offline_access": "stay signed in while you are away",
 }
+RESPONSE_MODES = ("query", "fragment")
 AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
 
 
@@ -32,10 +33,11 @@ def provider_metadata(issuer: str) -> dict[str, Any]:
         "end_session_endpoint": f"{issuer}/logout",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": [
             "authorization_code",
             "refresh_token",
+            "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
         ],
         "subject_types_supported": ["public"],

@@ -96,8 +96,8 @@ class Client(Base, ClientMixin):
         return " ".join(dict.fromkeys((scope or "").split())) or DEFAULT_SCOPE
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Whether this redirect URI is registered, whatever its port on the loopback interface."""
-        return without_loopback_port(redirect_uri) in self.redirect_uris.split()
+        """Whether this redirect URI is registered: as it stands, or without its port on the loopback interface."""
+        return bool({redirect_uri, without_loopback_port(redirect_uri)} & set(self.redirect_uris.split()))
 
     def check_post_logout_redirect_uri(self, redirect_uri: str) -> bool:
         """The same for the address after a logout."""
@@ -136,7 +136,7 @@ class Authorization(Base):
 
     __tablename__ = "authorizations"
     id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))  # none: the client itself
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"))
     scope: Mapped[str]
     auth_time: Mapped[float]

@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 
 from authnb.demo.accounts import sign_out
 from authnb.demo.context import now, provider
-from authnb.demo.metadata import provider_metadata
+from authnb.demo.metadata import RESPONSE_MODES, provider_metadata
 
 if TYPE_CHECKING:
     from authnb.demo.models import Account
@@ -41,8 +41,8 @@ class AuthenticationRequest:
         max_age = data.get("max_age", "0")
         if not (max_age.isascii() and max_age.isdigit()):
             raise InvalidRequestError("'max_age' is a number of seconds.")
-        if data.get("response_mode", "query") != "query":
-            raise InvalidRequestError("Only 'response_mode=query' is supported.")
+        if data.get("response_mode", "query") not in RESPONSE_MODES:
+            raise InvalidRequestError("Only 'query' and 'fragment' are supported as 'response_mode'.")
         for parameter in ("request", "request_uri"):
             if parameter in data:
                 raise InvalidRequestError(error=f"{parameter}_not_supported")

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 import waitress  # type: ignore[import-untyped] # it has no types
 from waitress import wasyncore
 
-from authnb.demo.app import NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
+from authnb.demo.app import JOB_CLIENT_ID, NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
 from authnb.demo.context import Settings
 from authnb.demo.database import Database
 from authnb.demo.models import Client
 from authnb.demo.running import RunningProvider, known_issuers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -38,8 +38,10 @@ class DemoProvider(RunningProvider):
 
     `database` is a path or an SQLAlchemy URL; without one all is forgotten at the end. `port` 0 takes a free one;
     one in use raises PortInUse. `issuer` is the address under which people reach it, if not its own: that of a proxy
-    which hands on the whole path, such as a JupyterHub with this as its service; ValueError if it cannot be one.
-    Lifetimes and the interval are seconds, `clock` gives seconds since 1970.
+    which hands on the whole path, such as a JupyterHub with this as its service, or another name of this computer;
+    `{port}` in it stands for the port; ValueError if it cannot be one. `redirect_uris` are further addresses that the
+    notebooks' client may be answered at, each compared as it stands. Lifetimes and the interval are seconds, `clock`
+    gives seconds since 1970.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DemoProvider(RunningProvider):
         port: int = 0,
         *,
         issuer: str | None = None,
+        redirect_uris: Iterable[str] = (),
         access_token_lifetime: int = 3600,
         refresh_token_lifetime: int = 30 * 24 * 3600,
         code_lifetime: int = 60,
@@ -58,6 +61,7 @@ class DemoProvider(RunningProvider):
         self._database_url = database
         self._port = port
         self._public = _checked(issuer) if issuer else None
+        self._redirect_uris = tuple(redirect_uris)
         self._clock = clock
         self._settings = Settings(
             access_token_lifetime=access_token_lifetime,
@@ -73,15 +77,23 @@ class DemoProvider(RunningProvider):
 
     web_client_id = WEB_CLIENT_ID
     client_id = NATIVE_CLIENT_ID
+    job_client_id = JOB_CLIENT_ID
 
     @property
     def web_client_secret(self) -> str:
         """The secret of the confidential client; another one in each database."""
+        return self._secret(WEB_CLIENT_ID)
+
+    @property
+    def job_client_secret(self) -> str:
+        """The secret of the client that acts for itself (RFC 6749 section 4.4); another one in each database."""
+        return self._secret(JOB_CLIENT_ID)
+
+    def _secret(self, client_id: str) -> str:
         if not self._database:
             raise RuntimeError("The provider is not running.")
         with self._database.sessions.begin() as session:
-            client = session.get_one(Client, WEB_CLIENT_ID)
-            return client.secret or ""
+            return session.get_one(Client, client_id).secret or ""
 
     def start(self) -> Self:
         """Open the port and answer; raises PortInUse."""
@@ -90,8 +102,13 @@ class DemoProvider(RunningProvider):
         listener = _listen(self._port)
         try:
             self._database = Database(self._database_url)
-            issuer = self._public or f"http://{HOST}:{listener.getsockname()[1]}"
-            app = create_app(issuer, self._database.sessions, self._settings, self._clock)
+            port = listener.getsockname()[1]
+            issuer = f"http://{HOST}:{port}"
+            if self._public is not None:
+                issuer = self._public.replace("{port}", str(port))
+            app = create_app(
+                issuer, self._database.sessions, self._settings, self._clock, self._redirect_uris
+            )
         except BaseException:
             listener.close()
             self.close()

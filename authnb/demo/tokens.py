@@ -31,9 +31,10 @@ class TokenResponse(dict[str, Any]):
 def save_token(token: TokenResponse, request: Any) -> None:
     """Keep the digests of a response's tokens, in the family of what they were given for."""
     origin = request.authorization_code or request.refresh_token or request.credential
+    family = origin.authorization_id if origin else _of_its_own(request)
     access_token = {
         "digest": digest(token["access_token"]),
-        "authorization_id": origin.authorization_id,
+        "authorization_id": family,
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
     }
@@ -41,10 +42,18 @@ def save_token(token: TokenResponse, request: Any) -> None:
     if "refresh_token" in token:
         refresh_token = {
             "digest": digest(token["refresh_token"]),
-            "authorization_id": origin.authorization_id,
+            "authorization_id": family,
             "expires_at": now() + provider().settings.refresh_token_lifetime,
         }
         db().execute(insert(RefreshToken), refresh_token)
+
+
+def _of_its_own(request: Any) -> int:
+    """The family of a token for the client itself (RFC 6749 section 4.4)."""
+    authorization = Authorization(client_id=request.client.id, scope=request.scope, auth_time=now())
+    db().add(authorization)
+    db().flush()
+    return authorization.id
 
 
 def end_family(authorization_id: int) -> None:

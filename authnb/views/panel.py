@@ -59,10 +59,14 @@ _FAILURES = {
 }
 
 
+def _script(*names: str) -> str:
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
 class Panel(anywidget.AnyWidget):
     """The widget: a card to draw, and the script that draws it."""
 
-    _esm: str | Path = _STATIC / "panel.js"
+    _esm: str | Path = _script("panel.js", "around.js")
     _css = _STATIC / "panel.css"
     card = traitlets.Dict().tag(sync=True)
 
@@ -70,9 +74,7 @@ class Panel(anywidget.AnyWidget):
 class SignUpPanel(Panel):
     """The same, able to show a form."""
 
-    _esm: str | Path = "\n".join(
-        (_STATIC / name).read_text(encoding="utf-8") for name in ("panel.js", "form.js")
-    )
+    _esm: str | Path = _script("panel.js", "around.js", "form.js")
 
 
 class PanelView:
@@ -125,6 +127,9 @@ class PanelView:
                 )
                 self._beat.start()
 
+    def listen(self, login: Login) -> None:
+        """Nothing: what is typed comes as a message."""
+
     def _tell(self, login: Login) -> None:
         if self._panel is not None:
             self._panel.send({**live(login), "note": self._notes})
@@ -155,6 +160,12 @@ class PanelView:
             login.submit_form(_read(secret))
         elif deed == "sign_out":
             self._apart(login, lambda: login.session.logout().problems)
+        elif deed == "place":
+            login.report(message)
+        elif deed == "reach":
+            login.report_reached(reached=message.get("reached") is True)
+        elif deed == "back":
+            self._apart(login, lambda: _refused(login))
         elif deed == "redirect":
             self._apart(login, lambda: login.submit_redirect(_read(secret).get("address", "")))
 
@@ -187,7 +198,8 @@ def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, An
         "subtitle": _subtitle(login, phase, missed=missed),
         "text": text,
         "details": details,
-        "other": next((mode for mode in login.modes if mode != login.mode), None),
+        "mode": login.mode,
+        "others": [mode for mode in login.modes if mode != login.mode],
         "sign_up": login.sign_up,
         "created": login.created,
         "awaited": login.awaited,
@@ -210,6 +222,7 @@ def live(login: Login) -> dict[str, Any]:
             "address": verification.uri,
             "first": verification.sign_up_uri,
             "seconds": max(0.0, verification.expires_at - time.time()),
+            "probe": verification.probe,
         }
         if verification.user_code is not None:
             qr = segno.make(address, micro=False).svg_data_uri(border=2, light="#fff")
@@ -264,7 +277,8 @@ def _why(login: Login, phase: str) -> str | None:
         return "Your account is there. Now sign in with it."
     if phase == "waiting" and login.sign_up:
         return f"{login.host} creates accounts on its own pages: your password never touches this notebook."
-    return None
+    # Where nothing is out of the ordinary, nobody wonders
+    return login.why or None if phase == "waiting" and login.mode != "loopback" else None
 
 
 def _subtitle(login: Login, phase: str, *, missed: bool) -> str:
@@ -290,6 +304,15 @@ def _line(login: Login) -> str:
 
 def _bundle(line: str) -> dict[str, str]:
     return {"text/plain": line, "text/html": f'<p class="authnb-line">{escape(line)}</p>'}
+
+
+def _refused(login: Login) -> list[str]:
+    address = login.refused_redirect()
+    if address is None:
+        return []
+    return [
+        f"{login.host} sends no answer to {address}. Have that address registered there, or take another way."
+    ]
 
 
 def _kernel_id() -> str | None:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from authnb.signin import Login
 
 
+_BY_HAND = "Sign in there. You end on a page that cannot be shown: copy its whole address and paste it here."
+
+
 def lines(login: Login) -> list[str]:
     """Where a sign-in is, in plain sentences. The address to open stands alone on its line."""
     host = login.host
@@ -21,11 +24,12 @@ def lines(login: Login) -> list[str]:
             first = [f"Create an account at {host} first, on this page:", verification.sign_up_uri]
             return [*first, "Then open this address in your browser to sign in:", verification.uri]
         if verification.user_code is None:
-            return [f"To sign in at {host}, open this address in your browser:", verification.uri]
+            text = [f"To sign in at {host}, open this address in your browser:", verification.uri]
+            return [*text, *([_BY_HAND] if login.mode == "paste" else []), *_reason(login)]
         text = [f"To sign in at {host}, open this address on any device:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
-        return text
+        return [*text, *_reason(login)]
     if login.status == "signed_in":
         remembered = " (remembered)" if login.remembered else ""
         text = [f"Signed in{_as_whom(login)} at {host}{remembered}."]
@@ -46,15 +50,15 @@ def html(login: Login) -> str:
             page = verification.sign_up_uri
             first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
             first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
-            return (
-                f"{first}<p>{link}<b>Sign in at {host}</b></a></p>"
-                "<p>Waiting for you to sign in there. This notebook goes on by itself.</p>"
-            )
+            then = "Waiting for you to sign in there. This notebook goes on by itself."
+            then = " ".join([_BY_HAND if login.mode == "paste" else then, *_reason(login)])
+            return f"{first}<p>{link}<b>Sign in at {host}</b></a></p><p>{escape(then)}</p>"
         page = escape(verification.uri)
         return (
             f"<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> on any device and enter the code "
             f"<b><code>{escape(verification.user_code)}</code></b></p>"
-            "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself.</p>"
+            "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself. "
+            f"{escape(' '.join(_reason(login)))}</p>"
         )
     text = "<br>".join(escape(line) for line in lines(login))
     return f"<p>{text}</p>"
@@ -78,6 +82,12 @@ class TerminalView:
         if text != self._shown and login.status in {"waiting", "signed_in"}:
             print("\n".join(text), file=sys.stderr, flush=True)  # noqa: T201 - this is what it is for
         self._shown = text
+
+    def listen(self, login: Login) -> None:
+        """Take the address a person ended on, where that is the way."""
+        from authnb.views.typed import take_address, terminal_line  # noqa: PLC0415 - only where it is typed
+
+        take_address(login, terminal_line)
 
 
 class NotebookView:
@@ -103,9 +113,20 @@ class NotebookView:
             self._shown = bundle
             self._handle.update(bundle, raw=True)
 
+    def listen(self, login: Login) -> None:
+        """Take the address a person ended on, where that is the way."""
+        from authnb.views.typed import notebook_line, take_address  # noqa: PLC0415 - only where it is typed
+
+        take_address(login, notebook_line)
+
 
 def _bundle(login: Login) -> dict[str, str]:
     return {"text/plain": "\n".join(lines(login)), "text/html": html(login)}
+
+
+def _reason(login: Login) -> list[str]:
+    """Why this way, unless it is the ordinary one."""
+    return [login.why] if login.why and login.mode != "loopback" else []
 
 
 def _as_whom(login: Login) -> str:

@@ -61,6 +61,8 @@ class Server:
         env |= {
             "HOME": str(home),
             "PYTHONPATH": str(ROOT),
+            "JUPYTER_PATH": str(ROOT / "share" / "jupyter"),
+            "AUTHNB_REMOTE": "0",  # though tests may run in a container
             "IPYTHONDIR": str(home / "ipython"),
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_DATA_DIR": str(home / "data"),

@@ -7,12 +7,14 @@ const h = (tag, attributes = {}, ...children) => {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child != null && child !== false));
+  node.append(...children.flat(2).filter((child) => child != null && child !== false));
   return node;
 };
 
 const PATIENCE = 4000; // milliseconds
 
+const sender = (model) => (message, secret) =>
+  model.send(message, undefined, secret && [new TextEncoder().encode(JSON.stringify(secret)).buffer]);
 const row = (...children) => h("div", { class: "authnb-row" }, children);
 const quiet = (...children) => h("p", { class: "authnb-quiet" }, children);
 const button = (text, kind, onclick) => h("button", { type: "button", class: kind, onclick }, text);
@@ -115,9 +117,12 @@ const otherway = (mode, signUp) =>
     device: "Use a code instead",
     form: "Use a form here instead",
     loopback: signUp ? "Use the provider's own page instead" : "Use this computer's browser instead",
+    page: "Answer over this Jupyter server instead",
+    proxy: "Answer through the server's proxy instead",
+    paste: "Paste the address instead",
   })[mode];
 const switcher = ({ card, act }, kind) =>
-  card.other && button(otherway(card.other, card.sign_up), kind, act({ do: "again", mode: card.other }, "Starting …"));
+  card.others.map((mode) => button(otherway(mode, card.sign_up), kind, act({ do: "again", mode }, "Starting …")));
 
 const loopback = (ui) => {
   const { card, live, say } = ui;
@@ -125,6 +130,8 @@ const loopback = (ui) => {
   const opened = () => {
     status.textContent = `The page is open in another tab. Sign in there, then come back${card.awaited ? ": this cell goes on by itself." : "."}`;
     say(status.textContent);
+    // Whoever comes back without an answer may have met a provider that refuses the address it would go to
+    window.addEventListener("focus", () => setTimeout(() => ui.card.phase === "waiting" && ui.send({ do: "back" }), 1000), { once: true });
   };
   const pasted = h("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": "Address you ended on" });
   const hand = (event) => {
@@ -133,18 +140,21 @@ const loopback = (ui) => {
     pasted.value = "";
     say("Checking the address …");
   };
+  const paste = h("form", { class: "authnb-row", onsubmit: hand }, (pasted.classList.add("authnb-grow"), pasted), h("button", {}, "Send"));
+  const byHand = card.mode === "paste";
   return [
     live.first && row(page(live.first, "Create an account first")),
     row(page(live.address, card.sign_up && !card.created && !live.first ? "Open the sign-up page" : "Open the sign-in page", opened), ui.cancel()),
-    status,
+    byHand ? h("p", {}, "Sign in there. You end on a page that cannot be shown: copy its whole address, and paste it here:") : status,
+    byHand && paste,
     h(
       "details",
       {},
       h("summary", {}, "The page did not open, or ends in an error?"),
       h("p", {}, "Open this address in a browser on this computer:"),
       row(h("input", { class: "authnb-grow", readonly: true, value: live.address ?? "", "aria-label": "Address of the sign-in page" }), copy(live.address ?? "")),
-      h("p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"),
-      h("form", { class: "authnb-row", onsubmit: hand }, (pasted.classList.add("authnb-grow"), pasted), h("button", {}, "Send")),
+      !byHand && h("p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"),
+      !byHand && paste,
       row(switcher(ui, "")),
     ),
     h("p", { class: "authnb-note", role: "alert" }, live.note ?? ""),
@@ -175,6 +185,7 @@ const device = (ui) => {
 
 export default () => {
   let live = {};
+  let channel = null;
   let [deadline, total] = [0, 1];
   let [dead, unanswered] = [false, 0];
   const drawings = new Set();
@@ -185,7 +196,12 @@ export default () => {
     initialize({ model }) {
       model.on("msg:custom", (message) => {
         [dead, unanswered] = [false, underWay(model.get("card").phase) ? performance.now() : 0];
-        if (message.address !== live.address) total = message.seconds;
+        if (message.address !== live.address) {
+          total = message.seconds;
+          channel?.close();
+          channel = message.address?.includes("redirect_uri=") ? listen(message.address, sender(model)) : null;
+          if (message.probe) probe(message.probe, sender(model));
+        }
         live = message;
         deadline = performance.now() + 1000 * (message.seconds ?? 0);
         drawAll();
@@ -200,6 +216,8 @@ export default () => {
       });
       unanswered = performance.now();
       model.send({ do: "hello" });
+      lookAround(sender(model));
+      return () => channel?.close();
     },
 
     render({ model, el }) {
@@ -235,7 +253,7 @@ export default () => {
           return live;
         },
         // What is secret goes as a buffer: kernels set to debug log the content of messages
-        send: (message, secret) => model.send(message, undefined, [new TextEncoder().encode(JSON.stringify(secret)).buffer]),
+        send: sender(model),
         say: (text) => said.textContent === text || (said.textContent = text),
         // A click shows its effect at once; what it leads to follows from the kernel.
         act:

@@ -1,0 +1,37 @@
+// What only this page knows: its own address, what answers there, and whether this browser reaches the kernel's
+// machine. The kernel is told; it decides. And the way back from the callback page, which is a page like this one.
+
+const answers = async (address) => {
+  try {
+    return (await fetch(address, { signal: AbortSignal.timeout(5000) })).ok;
+  } catch (error) {
+    return error.name === "TimeoutError" ? null : false; // who is slow may be there
+  }
+};
+
+const lookAround = async (send) => {
+  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
+  if (!config.baseUrl) return;
+  const page = `${config.fullLabextensionsUrl ?? `${config.baseUrl}lab/extensions`}/authnb/callback.html`;
+  const [paged, proxied] = await Promise.all([answers(page), answers(`${config.baseUrl}server-proxy/servers-info`)]);
+  send({ do: "place", origin: location.origin, base_url: config.baseUrl, page: paged ? page : null, proxied: proxied === true });
+};
+
+// A page from elsewhere asks nothing of this machine: browsers would ask the person whether it may.
+const probe = async (address, send) => {
+  if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) return;
+  const reached = await answers(address);
+  if (reached !== null) send({ do: "reach", reached });
+};
+
+// The callback page says what it was opened with to whoever listens on the channel of that state.
+const listen = (address, send) => {
+  const asked = new URL(address).searchParams;
+  const channel = new BroadcastChannel(`authnb:${asked.get("state")}`);
+  channel.onmessage = ({ data }) => {
+    if (typeof data?.answer !== "string") return;
+    send({ do: "redirect" }, { address: asked.get("redirect_uri") + data.answer });
+    channel.postMessage("taken");
+  };
+  return channel;
+};
