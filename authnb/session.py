@@ -20,6 +20,7 @@ from authnb.client import Client
 from authnb.errors import LoginRequired, without_frames
 from authnb.exchange import observe
 from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
+from authnb.transport import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,7 +94,8 @@ class Session(OAuth2Session):
                 "This session is not pickled: it holds secrets of its own. Build it anew in the other process, or hand "
                 "over headers_for(url)."
             )
-        return _found_again, (keeper.storage, keeper.account, keeper.client.scope, self._api)
+        subject = (self.user or {}).get("sub")
+        return _found_again, (keeper.storage, keeper.account, keeper.client.scope, self._api, subject)
 
     @property
     def user(self) -> dict[str, Any] | None:
@@ -153,6 +155,12 @@ class Session(OAuth2Session):
         except BaseException as error:  # noqa: BLE001 - whatever it is, an interrupt too: raised again
             failure = error
         raise without_frames(failure)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """What ``requests`` takes from the environment; but no proxy for this machine, which is not reached by one."""
+        if is_loopback(str(url)):
+            proxies = {"no_proxy": "127.0.0.1,localhost,::1", **(proxies or {})}
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect drops the token: it does whenever the origin changes."""
@@ -215,8 +223,10 @@ class Session(OAuth2Session):
         return super()._http_post(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
 
 
-def _found_again(storage: TokenStorage, account: Account, scope: str, api: tuple[str, ...]) -> Session:
-    """A pickled session, from what is stored where it is unpickled."""
+def _found_again(
+    storage: TokenStorage, account: Account, scope: str, api: tuple[str, ...], subject: str | None
+) -> Session:
+    """A pickled session, from what is stored where it is unpickled: the same person's, or none."""
     kept = storage.load(account)
     if kept is None:
         raise LoginRequired(
@@ -224,5 +234,17 @@ def _found_again(storage: TokenStorage, account: Account, scope: str, api: tuple
             f"No sign-in of profile {account.profile!r} at {account.issuer} is stored here. Sign in with remember=True "
             "on this machine first.",
         )
-    client = Client(kept.provider, client_id=account.client_id, scope=scope)
-    return Session.signed_in(client, kept.token, account=account, storage=storage, api=api)
+    session = Session.signed_in(
+        Client(kept.provider, client_id=account.client_id, scope=scope),
+        kept.token,
+        account=account,
+        storage=storage,
+        api=api,
+    )
+    if subject not in {None, (session.user or {}).get("sub")}:
+        raise LoginRequired(
+            "login_required",
+            f"Somebody else has signed in as profile {account.profile!r} at {account.issuer} since this session was "
+            "pickled. Give each person a profile= of their own.",
+        )
+    return session

@@ -45,7 +45,8 @@ class SignIn:
         """What `to_json` gave; `StorageError` with the code ``corrupt`` for anything else."""
         try:
             whole = json.loads(text)
-            named = whole["provider"].items()
+            known = {f.name for f in fields(Provider) if f.init}
+            named = [(k, v) for k, v in whole["provider"].items() if k in known]
             provider: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in named}
             return cls(token=Token(whole["token"]), provider=Provider(**provider), scope=str(whole["scope"]))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):

@@ -142,6 +142,8 @@ class ProviderAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send, and refuse an answer that points elsewhere: a 307 would repeat a secret there."""
         url = str(request.url).partition("?")[0]
+        if is_loopback(url):
+            proxies = None  # it would be another machine's loopback, and secrets in clear on the way there
         timeout = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
         try:
             response = super().send(

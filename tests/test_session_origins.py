@@ -14,7 +14,7 @@ import requests
 from aiohttp import ClientError
 from between import Between
 from servers import Server
-from signed_in import sign_in
+from signed_in import age, sign_in
 from world import World
 
 from authnb.errors import AuthnbError
@@ -314,6 +314,22 @@ def test_a_401_after_a_redirect_elsewhere_is_not_answered_with_a_token(demo: Dem
         reach_all(session, None, ours.url + "/go")
         assert [("Authorization" in request.headers) for request in other.requests] == [False] * len(CLIENTS)
         assert between.fates == []
+
+
+def test_a_proxy_is_not_asked_for_this_machine(
+    demo: DemoProvider, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment, as companies set it: no token, and no refresh token, goes there in clear."""
+    session = sign_in(demo)
+    age(session)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, world.proxy)
+    assert session.get("/stations").status_code == 200
+    assert world.arrived == []
+    requests.get("http://elsewhere.example/", timeout=10)
+    assert len(world.arrived) == 1, "for others it is asked"
 
 
 # Which addresses are the API's

@@ -257,6 +257,23 @@ def test_a_wrong_clock_here_changes_nothing(demo: DemoProvider, between: Between
     assert between.fates == ["pass"]
 
 
+@pytest.mark.parametrize(("jump", "renewals"), [(8 * 3600.0, 1), (-48 * 3600.0, 0)])
+def test_the_clock_jumps_under_a_session(
+    demo: DemoProvider, between: Between, jump: float, renewals: int
+) -> None:
+    """A laptop that slept for a night renews once; one whose clock was set back goes on, and renews when it must."""
+    session = sign_in(demo, between)
+    off = [0.0]
+    clock = Clock(wall=lambda: time.time() + off[0])
+    object.__setattr__(keeper(session).client.provider, "clock", clock)
+    off[0] = jump
+    assert [session.get("/stations").status_code for _ in range(3)] == [200] * 3
+    assert between.fates == ["pass"] * renewals
+    age(session)
+    assert [session.get("/stations").status_code for _ in range(3)] == [200] * 3
+    assert between.fates == ["pass"] * (renewals + 1)
+
+
 def test_a_bad_id_token_at_renewal(demo: DemoProvider, between: Between) -> None:
     """Keys that cannot be had are no reason to lose the refresh token that came with the answer."""
     session = sign_in(demo, between)

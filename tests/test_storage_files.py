@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,22 @@ def test_content_that_is_not_ours(files: FileStorage, tmp_path: Path) -> None:
         with pytest.raises(StorageError) as caught:
             files.load(ACCOUNT)
         assert caught.value.error == "corrupt"
+
+
+def test_what_earlier_versions_wrote_can_be_read(tmp_path: Path) -> None:
+    """A key and a file as authnb 0.1.0 wrote them, and as every later one must read them."""
+    for path in (Path(__file__).parent / "stored_by_0.1.0").iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+        (tmp_path / path.name).chmod(0o600)
+    assert FileStorage(tmp_path).load(ACCOUNT) == some_sign_in()
+
+
+def test_what_a_neighbouring_version_added_does_no_harm() -> None:
+    """Members of the provider's document that this version does not know, or that were not there yet."""
+    text = json.loads(some_sign_in().to_json())
+    text["provider"] |= {"an_endpoint_of_tomorrow": "https://id.example.org/new"}
+    del text["provider"]["token_endpoint"]
+    assert SignIn.from_json(json.dumps(text)).provider == Provider("https://id.example.org")
 
 
 @pytest.mark.parametrize("name", ["*.signin", "key"])
@@ -448,6 +465,16 @@ def test_a_session_is_pickled_as_a_name(demo: DemoProvider, tmp_path: Path) -> N
     assert pickle.loads(whole).get("/stations").ok  # noqa: S301 - our own
     keeper(session).storage.remove(keeper(session).account)
     with pytest.raises(LoginRequired, match="remember=True"):
+        pickle.loads(whole)  # noqa: S301 - our own
+
+
+def test_a_pickled_session_does_not_become_another_persons(demo: DemoProvider, tmp_path: Path) -> None:
+    whole = pickle.dumps(sign_in(demo, storage=FileStorage(tmp_path)))
+    sign_in(demo, storage=FileStorage(tmp_path), name="grace", profile="other")
+    assert pickle.loads(whole).user["preferred_username"] == "ada"  # noqa: S301 - our own
+    keeper(pickle.loads(whole)).storage.remove(keeper(pickle.loads(whole)).account)  # noqa: S301 - our own
+    sign_in(demo, storage=FileStorage(tmp_path), name="grace")
+    with pytest.raises(LoginRequired, match="Somebody else"):
         pickle.loads(whole)  # noqa: S301 - our own
 
 
