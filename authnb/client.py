@@ -7,7 +7,6 @@ the API travels to the provider, no redirect is followed, no answer is unbounded
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from importlib import import_module
@@ -323,12 +322,12 @@ class Client:
     def _fetch_token(self, what: str, **parameters: str | None) -> dict[str, Any]:
         endpoint = self.provider.need("token_endpoint", "Nobody can sign in there without one.")
         secrets = [v for k, v in parameters.items() if k in _SECRET_PARAMETERS and v]
-        clock, begun = self.provider.clock, time.monotonic()
+        clock = self.provider.clock
+        begun = clock.reading()
 
         def read(response: requests.Response) -> _Read:
-            clock.heard(response.headers.get("Date"))
             # A token lives from when it was issued: not before it was asked for, but before it came here
-            asked = clock.now() - (time.monotonic() - begun)
+            asked = clock.heard(response.headers.get("Date"), begun)
             return _Read(read_token(response, what, secrets, asked))
 
         with asking(what, endpoint), self._session() as session:

@@ -28,15 +28,27 @@ class Clock:
 
     def now(self) -> float:
         """The time at the provider."""
-        wall, steady = self._start
-        return max(self._wall(), wall + self._steady() - steady) + self._ahead
+        return self.reading() + self._ahead
 
-    def heard(self, date: str | None) -> None:
-        """Set the clock by an answer that came just now: its ``Date`` header (RFC 9110 section 6.6.1)."""
+    def reading(self) -> float:
+        """The time here, as a mark for `heard`."""
+        wall, steady = self._start
+        return max(self._wall(), wall + self._steady() - steady)
+
+    def heard(self, date: str | None, asked: float | None = None) -> float:
+        """Set the clock by an answer's ``Date`` header (RFC 9110 section 6.6.1); the provider's time of asking.
+
+        ``asked``: the `reading` when the request was sent, now unless given. The answer may be old when it is read:
+        this computer may have slept before.
+        """
+        here = self._wall()
+        sent = here if asked is None else here - max(0.0, self.reading() - asked)
         try:
             said = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, OverflowError):
-            return
-        self._start = self._wall(), self._steady()
-        ahead = said - self._start[0]
-        self._ahead = ahead if abs(ahead) > _AGREE else 0.0
+            return sent + self._ahead
+        self._start = here, self._steady()
+        least, most = said - here, said - sent
+        if not least - _AGREE <= self._ahead <= most + _AGREE:
+            self._ahead = most if abs(most) > _AGREE else 0.0
+        return sent + self._ahead

@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -242,6 +243,21 @@ def test_the_provider_says_what_time_it_is(date: str | None, ahead: int) -> None
     clock = watch.clock()
     clock.heard(date)
     assert clock.now() == watch.wall + ahead
+
+
+@pytest.mark.parametrize("slept", [6.0, 8 * 3600.0])
+@pytest.mark.parametrize("wrong", [0.0, 7200.0, -7200.0])
+def test_an_answer_that_was_slept_over_is_old(slept: float, wrong: float) -> None:
+    """Asleep between the provider's answer and its being read: its date says nothing of now."""
+    watch = Watch()
+    clock = watch.clock()
+    there = watch.wall - wrong
+    date = formatdate(there, usegmt=True)
+    clock.heard(date)
+    asked = clock.reading()
+    watch.wall += slept
+    assert clock.heard(date, asked) == there
+    assert clock.now() == there + slept
 
 
 @pytest.mark.parametrize("wrong", [-7200.0, 7200.0])
