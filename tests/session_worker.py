@@ -82,6 +82,8 @@ while not over.wait(PACE):
             lost.append(str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
         lost.append(f"{type(error).__name__}: {error}")
+    if calls == 1:
+        print("at work", flush=True)
     if session.token["access_token"] != first:
         tokens.add(hashlib.sha256(session.token["access_token"].encode()).hexdigest()[:12])
     if calls % 50 == 0:

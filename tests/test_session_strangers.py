@@ -82,7 +82,7 @@ def test_8_processes_over_several_expiries(issuer: str, tmp_path: Path) -> None:
         session = sign_in(issuer, between, FileStorage(tmp_path))
         assert session.get("/me").json()["sub"] == "ada"
         with Workers(session, 8, "/me") as workers:
-            assert between.wait_for(4)
+            assert between.wait_for(len(between.fates) + 4)
             reports = workers.stop()
         assert [lost for report in reports for lost in report["lost"]] == []
         assert [report["refused"] for report in reports] == [0] * 8

@@ -16,7 +16,7 @@ WORKER = Path(__file__).parent / "session_worker.py"
 
 
 class Workers:
-    """So many processes (see session_worker.py), each a call to ``path`` every 50 ms until `stop`."""
+    """So many processes (see session_worker.py), each a call to ``path`` every 50 ms until `stop`; all at work."""
 
     def __init__(self, session: Session, count: int, path: str = "/stations") -> None:
         command = [sys.executable, str(WORKER), path]
@@ -26,6 +26,9 @@ class Workers:
             assert process.stdin
             process.stdin.write(pickle.dumps(session))
             process.stdin.flush()
+        for process in self.processes:
+            assert process.stdout
+            assert process.stdout.readline() == b"at work\n"
 
     def stop(self) -> list[dict[str, Any]]:
         """What they report at the end."""
