@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
@@ -25,7 +25,8 @@ from authnb.answers import (
 )
 from authnb.errors import AuthnbError, InvalidToken, ProviderError
 from authnb.exchange import Seen, observers, tell
-from authnb.transport import asking, mount, provider_session, read_object
+from authnb.transport import asking, mount, provider_session
+from authnb.userinfo import ASKING, check_same_person, is_needed, read_userinfo, user_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from authnb.provider import Provider
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-# Claims of which at least one is told where the scope is granted (OpenID Connect Core section 5.4)
-_TOLD = {"profile": {"name", "preferred_username", "nickname", "given_name"}, "email": {"email"}}
 _GRANTS = {"device": "device", "form": ""}  # every other mode is a way to an authorization code
 _PERSONAL = {"openid", "profile", "email", "address", "phone", "offline_access"}  # scopes about a person
 _SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token"}
@@ -216,7 +215,7 @@ class Client:
         except ProviderError:  # the old refresh token may be used up: the new one must not be lost
             del new["id_token"]
         if "userinfo" in new:
-            self._check_same_person(new["userinfo"], token, "Renewing the token")
+            check_same_person(new["userinfo"], token, self.provider, "Renewing the token")
             new["userinfo"] = {**token.get("userinfo", {}), **new["userinfo"]}
         kept = ("refresh_token", "scope", "id_token", "userinfo")
         return Token({**{name: token[name] for name in kept if name in token}, **new})
@@ -232,43 +231,20 @@ class Client:
 
     def userinfo(self, token: Mapping[str, Any]) -> dict[str, Any]:
         """What the provider tells of the person (OpenID Connect Core section 5.3)."""
-        what = "Asking who signed in"
-        endpoint = self._user_address(token) or self.provider.need(
+        endpoint = user_address(self.provider, token) or self.provider.need(
             "userinfo_endpoint", "Ask for the scope 'openid' instead."
         )
-        with asking(what, endpoint), self._session(token=Token(token)) as session:
+        with asking(ASKING, endpoint), self._session(token=Token(token)) as session:
             response = session.get(endpoint, headers={"Accept": "application/json"})
-        return self._read_userinfo(response, token, what)
-
-    def _read_userinfo(
-        self, response: requests.Response, token: Mapping[str, Any], what: str
-    ) -> dict[str, Any]:
-        if not response.ok:
-            raise read_refusal(response, what, secrets=[token["access_token"]])
-        told = read_object(response, what)
-        quirks = self.provider.quirks
-        if not quirks.openid and quirks.subject in told:
-            told["sub"] = str(told[quirks.subject])
-        self._check_same_person(told, token, what)
-        return told
-
-    def _user_address(self, token: Mapping[str, Any]) -> str | None:
-        """Where this person is told of, if the token answer says so: nowhere but at the provider."""
-        issuer, named = self.provider.issuer, token.get(self.provider.quirks.user_address or "")
-        address = urljoin(issuer, named) if isinstance(named, str) else None
-        return address if address and urlsplit(address)[:2] == urlsplit(issuer)[:2] else None
+        return read_userinfo(response, token, self.provider)
 
     def _with_userinfo(self, token: Mapping[str, Any]) -> Token:
-        """The token with the claims that its scope asks for and only the userinfo endpoint tells (section 5.4).
+        """The token with what only the userinfo endpoint tells of the person.
 
-        Without OpenID, with all that is told there. Where that endpoint fails, the person is
-        signed in all the same; where it tells of another, or of nobody, `InvalidToken`.
+        Where that endpoint fails the person is signed in all the same; where it tells of another, or of nobody,
+        `InvalidToken`.
         """
-        known = token.get("userinfo") or {}
-        granted = (token.get("scope") or self.scope).split()
-        untold = any(scope in granted and not names & known.keys() for scope, names in _TOLD.items())
-        somewhere = self.provider.userinfo_endpoint or self._user_address(token)
-        if not somewhere or not (untold or not self.provider.quirks.openid):
+        if not is_needed(self.provider, token, self.scope):
             return Token(token)
         try:
             told = self.userinfo(token)
@@ -276,16 +252,7 @@ class Client:
             raise
         except ProviderError:
             return Token(token)
-        return Token({**token, "userinfo": {**told, **known}})
-
-    def _check_same_person(self, told: Any, token: Mapping[str, Any], what: str) -> None:
-        """OpenID Connect Core sections 5.3.2 and 12.2: nothing told later changes who is signed in."""
-        known = token.get("userinfo")
-        if known and told.get("sub") != known["sub"]:
-            raise InvalidToken(
-                "invalid_token",
-                f"{what} failed: {self.provider.host} answered for another person. Sign in again.",
-            )
+        return Token({**token, "userinfo": {**told, **(token.get("userinfo") or {})}})
 
     def _asker(self) -> Any:
         """Authlib's client without a session: enough to ask the person, and it loads in no time."""

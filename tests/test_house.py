@@ -25,6 +25,7 @@ ORDER = [
     "provider",
     "presets",
     "identity",
+    "userinfo",
     "client",
     "redirects",
     "callbacks",

@@ -116,11 +116,12 @@ def test_it_needs_only_arguments(unseen: Unseen, ports: tuple[int, int]) -> None
 
 
 def test_the_second_port_where_the_first_is_taken(unseen: Unseen, ports: tuple[int, int]) -> None:
-    first = begin(unseen, ports)
-    second = begin(unseen, ports)
-    for login, port in ((first, ports[0]), (second, ports[1])):
-        asked = dict(parse_qsl(urlsplit(login.verification().uri).query))
+    begun = []
+    for port in ports:
+        begun.append(begin(unseen, ports))
+        asked = dict(parse_qsl(urlsplit(begun[-1].verification().uri).query))
         assert asked["redirect_uri"] == f"http://127.0.0.1:{port}/callback"
+    for login in begun:
         login.cancel()
 
 

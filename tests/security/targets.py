@@ -14,7 +14,6 @@ from joserfc import jwk, jws
 
 from authnb.answers import AuthorizationResponse, read_device_authorization, read_token
 from authnb.cipher import _fernet
-from authnb.client import Client
 from authnb.clock import Clock
 from authnb.errors import AuthnbError
 from authnb.files import _parse
@@ -22,6 +21,7 @@ from authnb.identity import verify_id_token
 from authnb.provider import Keys, Provider, _read_metadata
 from authnb.registration import read_account, read_form
 from authnb.transport import read_object
+from authnb.userinfo import read_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ def device(data: bytes) -> None:
 
 def userinfo(data: bytes) -> None:
     """What the provider tells of the person."""
-    Client(PROVIDER, client_id=CLIENT)._read_userinfo(_answer(data), TOKEN, "Asking")  # noqa: SLF001 - the door
+    read_userinfo(_answer(data), TOKEN, PROVIDER)
 
 
 def account(data: bytes) -> None:
