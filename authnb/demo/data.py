@@ -68,7 +68,7 @@ def _measure(station: Station, time: datetime, noise: random.Random) -> Measurem
     sun = max(0.0, math.sin(math.pi * (time.hour - 5) / 16)) if 5 <= time.hour <= 21 else 0.0  # noqa: PLR2004 - from sunrise to sunset
     storm = _bump((time - STORM) / timedelta(hours=1), at=15, width=7)
     rush = _bump(time.hour, at=8, width=1.6) + 0.8 * _bump(time.hour, at=18, width=2.2)
-    if time.weekday() >= 5:  # noqa: PLR2004 - from sunrise to sunset  Saturday and Sunday
+    if time.weekday() >= 5:  # noqa: PLR2004 - Saturday and Sunday
         rush *= 0.35
     still_air = 1 + 0.5 * math.sin(2 * math.pi * day / 9 + 1)
     washed = 1 - 0.85 * storm
