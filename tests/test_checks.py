@@ -200,7 +200,9 @@ def test_a_common_mistake_is_explained(name: str) -> None:
 def test_a_solution_goes_into_its_cell(name: str) -> None:
     """It ends in the same line, so that it names what the notebook names and nothing else of it."""
     given = cell_with(name).strip().splitlines()[-1]
-    assert solution(name).read_text(encoding="utf-8").strip().splitlines()[-1] == given
+    text = solution(name).read_text(encoding="utf-8")
+    assert text.strip().splitlines()[-1] == given
+    assert ("import checks" in text) == ("import checks" in cell_with(name)), "it replaces the cell"
 
 
 def test_every_solution_belongs_to_an_exercise() -> None:

@@ -1,3 +1,5 @@
+import checks
+
 meant_for = {
     "your password": "the provider",
     "the ID token": "the notebook",

@@ -1,3 +1,6 @@
+import checks
+
+
 def address(issuer):
     return issuer.rstrip("/") + "/.well-known/openid-configuration"
 

@@ -1,3 +1,4 @@
+import checks
 import hashlib
 from base64 import urlsafe_b64encode
 

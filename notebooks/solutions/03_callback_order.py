@@ -1,2 +1,4 @@
+import checks
+
 order = ["state", "iss", "error", "code"]
 checks.callback_order(order)

@@ -1,3 +1,5 @@
+import checks
+
 COMMON = {"password", "12345678", "qwertyuiop", "iloveyou"}
 
 

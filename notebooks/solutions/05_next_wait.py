@@ -1,3 +1,6 @@
+import checks
+
+
 def wait(interval, error):
     if error == "authorization_pending":
         return interval

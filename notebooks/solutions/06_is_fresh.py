@@ -1,3 +1,6 @@
+import checks
+
+
 def fresh(token, now):
     expires_at = token.get("expires_at")
     return expires_at is None or now < expires_at - 60

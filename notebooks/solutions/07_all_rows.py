@@ -1,3 +1,6 @@
+import checks
+
+
 def rows(get, address):
     found = []
     while address:

@@ -1,3 +1,5 @@
+import checks
+
 mended_lines = {
     "import Flask and url_for": "NameError",
     "code_challenge_method='S256'": "invalid_request",

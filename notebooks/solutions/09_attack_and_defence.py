@@ -1,3 +1,5 @@
+import checks
+
 defences = {
     "a link signs you in as somebody else": "state",
     "a code is read in a log and traded first": "PKCE",

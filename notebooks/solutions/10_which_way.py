@@ -1,3 +1,5 @@
+import checks
+
 ways = {
     "JupyterLab on your own laptop": "loopback",
     "a kernel on a JupyterHub": "device",

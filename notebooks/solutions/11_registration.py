@@ -1,3 +1,5 @@
+import checks
+
 mine = {
     "client_name": "my notebook",
     "redirect_uris": ["http://127.0.0.1/callback"],
