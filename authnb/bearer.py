@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import Future
 from copy import copy
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ _PORTS = {"http": 80, "https": 443}
 Origin = tuple[str, str, int | None]
 
 
+@lru_cache  # as `is_secure`
 def origin(url: str) -> Origin:
     """Scheme, host and port of a URL (RFC 6454 section 4)."""
     parts = urlsplit(url)

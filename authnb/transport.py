@@ -11,6 +11,7 @@ import json
 import re
 import time
 from contextlib import contextmanager
+from functools import lru_cache
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
+@lru_cache  # every call to an API asks, mostly for the same few; urlsplit keeps as many
 def is_secure(url: str) -> bool:
     """Whether a secret may travel to this URL: https anywhere, http on loopback only."""
     try:

@@ -116,9 +116,6 @@ def token(left: float = 3600) -> dict[str, object]:
 def with_room(session: Any) -> Any:
     """With a connection for each thread."""
     session.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
-    session.trust_env = (
-        False  # each call would look for proxies and passwords, which takes longer than all else
-    )
     return session
 
 

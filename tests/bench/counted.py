@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select
@@ -22,6 +23,7 @@ _DOCUMENTS = ("/.well-known/", "/jwks")
 class Counted(DemoProvider):
     """``asked`` holds the paths that clients asked for, in order; the person's pages and the API are not among them.
 
+    ``times`` holds every path with the begin and the end of its answer (``time.monotonic``).
     Its metadata and keys may be kept for an hour, as large providers allow.
     """
 
@@ -29,6 +31,7 @@ class Counted(DemoProvider):
         """Open the port and answer."""
         super().start()
         self.asked: list[str] = []
+        self.times: list[tuple[str, float, float]] = []
         with self._database.sessions.begin() as session:  # type: ignore[union-attr] # it runs
             for client in session.scalars(select(Client)):
                 client.redirect_uris += f" {_PLACES}"
@@ -52,4 +55,8 @@ class Counted(DemoProvider):
                 headers.append(("Cache-Control", "public, max-age=3600"))
             return start(status, headers, *more)
 
-        return answer(environ, begin)
+        arrived = time.monotonic()
+        try:
+            return answer(environ, begin)
+        finally:
+            self.times.append((path, arrived, time.monotonic()))

@@ -31,6 +31,7 @@ session = OAuth2Session(
     redirect_uri=redirect_uri,
     code_challenge_method="S256",
     token_endpoint_auth_method="none",
+    token_endpoint=metadata["token_endpoint"],
 )
 verifier, nonce = generate_token(48), generate_token(24)
 uri, state = session.create_authorization_url(
