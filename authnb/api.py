@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from authnb.attempt import Plan
 from authnb.client import Client
+from authnb.errors import InteractionRequired, StorageError
 from authnb.flows import TIMEOUT
 from authnb.place import Place, here, read_front_end
 from authnb.presets import find
@@ -23,7 +25,7 @@ from authnb.views.text import NotebookView, TerminalView
 from authnb.ways import MODES, SIGN_UP_MODES, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from authnb.presets import Preset
     from authnb.signin import View
@@ -34,9 +36,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {"device": ("device_authorization_endpoint"
 
 
 def login(
-    issuer: str | Provider,
+    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
     *,
-    client_id: str,
+    client_id: str | Mapping[str, str],
     client_secret: str | None = None,
     scope: str | None = None,
     api: str | Iterable[str] | None = None,
@@ -55,6 +57,9 @@ def login(
         api = await authnb.login("https://id.example.org", client_id="my-notebook")
 
     ``issuer``: the provider's address, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
+    Or several of these, as a list or as a dict with the names they are shown under, and the person chooses;
+    ``client_id`` may then be a dict with the same names.
+
     ``scope``: what is asked for; without it the preset's, else ``openid profile email``. ``api``: where the token
     may go, one address or several; relative addresses of the session start at the first. ``mode``: ``loopback``
     (the browser answers to this machine), ``page`` (to a page of your Jupyter server), ``proxy`` (through its
@@ -74,15 +79,15 @@ def login(
 
     OpenID Connect Core section 3.1 with PKCE (RFC 7636), RFC 8252 section 7.3, RFC 8628.
     """
-    client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
+    clients = _registrations(issuer, client_id, client_secret=client_secret, scope=scope)
     wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout)
-    return _begin(client, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    return _begin(clients, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 def signup(
-    issuer: str | Provider,
+    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
     *,
-    client_id: str,
+    client_id: str | Mapping[str, str],
     client_secret: str | None = None,
     scope: str | None = None,
     api: str | Iterable[str] | None = None,
@@ -101,9 +106,9 @@ def signup(
     Create 1.0, or ``Provider(…, sign_up_page=…)``); ``auto``, the first of these that works. The panel lets
     the person choose. A sign-in that was kept is not used. `ProviderError` if the provider offers neither.
     """
-    client = _Registration(issuer, client_id=client_id, client_secret=client_secret, scope=scope)
+    clients = _registrations(issuer, client_id, client_secret=client_secret, scope=scope)
     wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout, create=True)
-    return _begin(client, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    return _begin(clients, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,7 @@ def _fitting_view(wish: Wish, place: Place) -> View | None:
 
 
 def _begin(
-    registration: _Registration,
+    registrations: Mapping[str, _Registration],
     wish: Wish,
     *,
     api: str | Iterable[str] | None,
@@ -179,23 +184,59 @@ def _begin(
     storage: TokenStorage,
 ) -> Login:
     place = here()
+    apis = (api,) if isinstance(api, str) else tuple(api or ())
+    view = _fitting_view(wish, place)
+    plans = {
+        name: _plan(
+            registration,
+            wish,
+            place,
+            view,
+            Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
+            apis,
+            storage,
+        )
+        for name, registration in registrations.items()
+    }
+    several = len(plans) > 1
+    if several and view is not None and place.front_end is None:
+        raise InteractionRequired(
+            "interaction_required",
+            f"Nobody is there to choose between {' and '.join(plans)}. Name the one to sign in at.",
+        )
+    begun = Login(next(iter(plans.values())), view=view, choices=plans if several else None)
+    kept = [name for name, plan in plans.items() if several and not wish.create and _is_kept(plan)]
+    if len(kept) == 1:
+        begun.choose(kept[0])  # whoever has chosen before is not asked again
+    if wish.view is not None and place.opens_pages:
+        begun.watch(PageOpener())
+    return begun
+
+
+def _plan(
+    registration: _Registration,
+    wish: Wish,
+    place: Place,
+    view: View | None,
+    account: Account,
+    apis: tuple[str, ...],
+    storage: TokenStorage,
+) -> Plan:
     if wish.mode == "client_credentials" and registration.client_secret is not None and place.in_kernel:
         raise ValueError(
             "client_secret= in a notebook is saved with the cell. Leave it out and set AUTHNB_CLIENT_SECRET, or "
             "AUTHNB_CLIENT_SECRET_FILE to the name of a file with it, where the kernel is started."
         )
-    apis = (api,) if isinstance(api, str) else tuple(api or ())
     audience = (*apis, registration.client_id)[0]
+    forms = wish.mode == FORM if view is None else view.shows_forms
 
     def connect(known: Provider | None) -> Client:
         if known is None:
             wish.check_somebody_there(place)
         return registration.client(known, wish.mode)
 
-    view = _fitting_view(wish, place)
-    forms = wish.mode == FORM if view is None else view.shows_forms
-    plan = Plan(
-        account=Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
+    return Plan(
+        account=account,
         connect=connect,
         ways=lambda client, login: wish.ways(
             client, place, login.front_end, reached=login.reached, forms=forms
@@ -209,10 +250,40 @@ def _begin(
         sign_up=wish.create,
         api=apis,
     )
-    begun = Login(plan, view=view)
-    if wish.view is not None and place.opens_pages:
-        begun.watch(PageOpener())
-    return begun
+
+
+def _registrations(
+    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
+    client_id: str | Mapping[str, str],
+    *,
+    client_secret: str | None,
+    scope: str | None,
+) -> dict[str, _Registration]:
+    """Who signs in at each provider, by the name it is shown under. `ValueError` if that is not said for each."""
+    if isinstance(issuer, str | Provider):
+        issuer = [issuer]
+    if not isinstance(issuer, Mapping):
+        issuer = {_short(each): each for each in issuer}
+    ids = client_id if isinstance(client_id, Mapping) else dict.fromkeys(issuer, client_id)
+    if not issuer or set(ids) != set(issuer):
+        raise ValueError(f"client_id= names {list(ids)}, and there are these to choose from: {list(issuer)}")
+    return {
+        name: _Registration(each, client_id=ids[name], client_secret=client_secret, scope=scope)
+        for name, each in issuer.items()
+    }
+
+
+def _short(issuer: str | Provider) -> str:
+    """A provider's address without its scheme; a preset's name as it is."""
+    address = issuer if isinstance(issuer, str) else issuer.issuer
+    return address.partition("://")[2].rstrip("/") or address
+
+
+def _is_kept(plan: Plan) -> bool:
+    try:
+        return plan.storage.load(plan.account) is not None
+    except StorageError:
+        return False  # the sign-in itself will say so
 
 
 def _storage(*, remember: bool) -> TokenStorage:

@@ -106,6 +106,13 @@ class Attempt:
         """Begin."""
         self._thread.start()
 
+    def join(self) -> None:
+        """Wait until it, or if it never began the one before it, is over."""
+        if self._thread.ident is not None:
+            self._thread.join()
+        elif self._after is not None:
+            self._after.join()
+
     def wake(self) -> None:
         """Look again: there is news, or it is over."""
         self._wake.set()
@@ -117,7 +124,7 @@ class Attempt:
 
     def _work(self) -> None:
         if self._after is not None:
-            self._after._thread.join()  # noqa: SLF001 - one of us
+            self._after.join()
             self._after = None
         try:
             session = self._signed_in_before()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from authnb.session import Session
     from authnb.ways import Way
 
+_LOOKING = 0.2  # seconds
 _CANCELLED = "The sign-in was cancelled. Run the cell again to sign in."
 
 
@@ -40,6 +41,9 @@ class View(Protocol):
     def update(self, login: Login) -> None:
         """Show where the sign-in is now."""
 
+    def choose(self, login: Login) -> str | None:
+        """Ask which of the ``choices`` it is to be, and wait for that; None if the answer comes otherwise."""
+
     def listen(self, login: Login) -> None:
         """Take in what the person types, if this is the place for it, until the sign-in ends."""
 
@@ -48,13 +52,16 @@ class Login:
     """A sign-in under way: awaitable, displayable, cancellable.
 
     ``status`` is ``starting``, then ``waiting`` (for the person), then ``signed_in``, ``failed`` or
-    ``cancelled``. ``mode`` is how the person signs in, ``why`` the reason in a sentence, and ``modes`` are the
+    ``cancelled``; where there are several ``choices``, ``choosing`` first.
+    ``mode`` is how the person signs in, ``why`` the reason in a sentence, and ``modes`` are the
     ways that work, known once it waits; ``awaited`` says whether a cell or script waits for the end. For a
     sign-up, ``form`` is what is to be filled in now, and ``created`` whether that made an account.
     `authnb.login` makes one; it starts at once.
     """
 
-    def __init__(self, plan: Plan, *, view: View | None = None) -> None:
+    def __init__(
+        self, plan: Plan, *, view: View | None = None, choices: Mapping[str, Plan] | None = None
+    ) -> None:
         self.account = plan.account
         self.client: Client | None = None
         self.status = "starting"
@@ -66,6 +73,8 @@ class Login:
         self.reached: bool | None = None  # whether the browser reached our listener
         self.shown: float | None = None  # since when, by the monotonic clock, a view is open
         self.awaited = False
+        self.blocks = False  # whether whoever waits keeps the thread for that
+        self.choices = dict(choices or {})  # what to sign in at, by the name it is shown under
         self.sign_up = plan.sign_up  # whether an account is to be created first
         self.form: Form | None = None
         self.created = False
@@ -78,7 +87,10 @@ class Login:
         self._lock = threading.Lock()
         self._watchers: list[Callable[[Login], None]] = []
         self._attempt = Attempt(plan, self, mode=None, after=None)
-        self._attempt.start()
+        if self.choices:
+            self.status = "choosing"
+        else:
+            self._attempt.start()
 
     def __repr__(self) -> str:
         return f"<Login at {self.account.issuer}: {self.status}>"
@@ -126,7 +138,7 @@ class Login:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            with self._shown():
+            with self._shown(blocks=True):
                 if self._view is not None:
                     self._asked.result(timeout)
                     self._view.update(self)
@@ -151,7 +163,19 @@ class Login:
 
         Whoever waits goes on waiting; whoever was told of the end can wait again.
         """
-        self._begin_anew(mode or self.mode)
+        if self.status != "choosing":
+            self._begin_anew(mode or self.mode)
+
+    def choose(self, name: str | None = None) -> None:
+        """Sign in at this one of ``choices``; without a name, ask again which. `ValueError` if there is none such."""
+        if name is None and self.choices:
+            self._begin_anew(None, "choosing")
+            return
+        if name not in self.choices:
+            raise ValueError(f"{name!r} is none of {', '.join(map(repr, self.choices))}")
+        self._plan = self.choices[name]
+        self.account, self.client, self.modes = self._plan.account, None, ()
+        self._begin_anew(None)
 
     def report(self, report: Mapping[str, Any]) -> None:
         """What the panel says of the page it is shown on; ignored unless it is the address of a Jupyter server."""
@@ -171,16 +195,17 @@ class Login:
         client, address = self.client, self._attempt.inbox.redirect_uri
         return address if client and address and accepts_redirect(client, address) is False else None
 
-    def _begin_anew(self, mode: str | None) -> None:
+    def _begin_anew(self, mode: str | None, status: str = "starting") -> None:
         with self._lock:
             before = self._attempt
             self._attempt = Attempt(self._plan, self, mode=mode, after=before)
-            self.status, self.error, self._session, self.form = "starting", None, None, None
+            self.status, self.error, self._session, self.form = status, None, None, None
             if self._asked.done():
                 self._asked = Future()
             if self._over.done():
                 self._over = Future()
-            self._attempt.start()
+            if status == "starting":
+                self._attempt.start()
         before.wake()
         self._tell()
 
@@ -213,26 +238,28 @@ class Login:
         import asyncio  # noqa: PLC0415 - whoever awaits has loaded it; a script need not
 
         try:
-            with self._shown():
+            with self._shown(blocks=False):
                 if self._view is not None:
-                    await asyncio.shield(asyncio.wrap_future(self._asked))
+                    await _done(self._asked)
                     self._view.update(self)
                     self._view.listen(self)
-                await asyncio.shield(asyncio.wrap_future(self._over))
+                await _done(self._over)
         except asyncio.CancelledError:
             self.cancel()
             raise
         return self._result()
 
     @contextmanager
-    def _shown(self) -> Iterator[None]:
+    def _shown(self, *, blocks: bool) -> Iterator[None]:
         """The view, if any, open while somebody waits and up to date after."""
         if self._view is None:
             yield
             return
-        self.awaited, self.shown = True, time.monotonic()
+        self.awaited, self.blocks, self.shown = True, blocks, time.monotonic()
         self._view.open(self)
         try:
+            if self.status == "choosing" and (name := self._view.choose(self)) is not None:
+                self.choose(name)
             yield
         finally:
             self.awaited = False
@@ -248,7 +275,7 @@ class Login:
 
     def is_current(self, attempt: Attempt) -> bool:
         """Whether this try goes on; `authnb.attempt` asks, as it tells what follows here."""
-        return attempt is self._attempt and self.status in {"starting", "waiting"}
+        return attempt is self._attempt and self.status in {"starting", "choosing", "waiting"}
 
     def connected(self, attempt: Attempt, client: Client, way: Way | None, ways: tuple[Way, ...]) -> None:
         """The provider is known, and the ways to sign in there."""
@@ -301,3 +328,12 @@ class Login:
     def _tell(self) -> None:
         for watcher in tuple(self._watchers):
             watcher(self)
+
+
+async def _done(future: Future[Any]) -> None:
+    """Wait for it, awake now and then: ipykernel's handler of an interrupt does not wake the event loop."""
+    import asyncio  # noqa: PLC0415 - whoever awaits has loaded it; a script need not
+
+    waiting = asyncio.wrap_future(future)
+    while not (await asyncio.wait([waiting], timeout=_LOOKING))[0]:
+        pass

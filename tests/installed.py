@@ -66,6 +66,17 @@ def from_pypi(*requirements: str) -> str:
     return python
 
 
+def beside(requirement: str) -> Path:
+    """A folder to put first on ``PYTHONPATH``: this one package in another version, all else as it is here."""
+    with _once("beside", (requirement, sys.version)) as (place, wanted):
+        if wanted:
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _run(
+                "pip", [*command, "--no-deps", "--target", str(place / "packages")], (requirement,), cwd=place
+            )
+    return place / "packages"
+
+
 def _run(who: str, command: list[str], packages: tuple[str, ...], cwd: Path, **environment: str) -> None:
     done = subprocess.run(
         [*command, *packages],

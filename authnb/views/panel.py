@@ -11,19 +11,16 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import anywidget
-import segno
 import traitlets
 from IPython.display import display
 
 from authnb.errors import AuthnbError
+from authnb.views.card import UNDER_WAY, card, live
 from authnb.views.text import lines
 
 if TYPE_CHECKING:
@@ -33,30 +30,7 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent / "static"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_UNDER_WAY = {"starting", "waiting"}
 _TELL_AGAIN = 1.0  # seconds; a kernel that is busy with the waiting cell cannot be asked
-_SCOPES = {
-    "openid": "",
-    "profile": "your name",
-    "email": "your e-mail address",
-    "address": "your postal address",
-    "phone": "your phone number",
-    "offline_access": "staying signed in while you are away",
-}
-_TITLES = {
-    "starting": "Sign in to {host}",
-    "waiting": "Sign in to {host}",
-    "sign_up": "Create an account at {host}",
-    "signed_in": "Signed in at {host}",
-    "signed_out": "Signed out of {host}",
-    "failed": "Signing in at {host} did not work",
-}
-# What needs no more words than these; the whole story is in the details
-_FAILURES = {
-    "access_denied": "You declined at {host}",
-    "expired_token": "Nobody signed in at {host} in time",
-    "cancelled": "The sign-in at {host} was cancelled",
-}
 
 
 def _script(*names: str) -> str:
@@ -66,7 +40,7 @@ def _script(*names: str) -> str:
 class Panel(anywidget.AnyWidget):
     """The widget: a card to draw, and the script that draws it."""
 
-    _esm: str | Path = _script("panel.js", "around.js")
+    _esm = _script("panel.js", "around.js")
     _css = _STATIC / "panel.css"
     card = traitlets.Dict().tag(sync=True)
 
@@ -74,7 +48,7 @@ class Panel(anywidget.AnyWidget):
 class SignUpPanel(Panel):
     """The same, able to show a form."""
 
-    _esm: str | Path = _script("panel.js", "around.js", "form.js")
+    _esm = _script("panel.js", "around.js", "form.js")
 
 
 class PanelView:
@@ -96,7 +70,7 @@ class PanelView:
         """Show the panel in the cell that runs; again, if that was done before."""
         first = self._panel is None
         if self._panel is None:
-            self._panel = (SignUpPanel if login.sign_up else Panel)(card=card(login))
+            self._panel = (SignUpPanel if login.sign_up else Panel)(card=self._card(login))
             self._panel.on_msg(lambda _panel, message, secret: self._hear(login, message, secret))
         self._awaited, self._missed = login.awaited, False
         widget = {"model_id": self._panel.model_id, "version_major": 2, "version_minor": 0}
@@ -116,12 +90,12 @@ class PanelView:
                 return
             if self._awaited and not login.awaited:
                 self._awaited, self._missed = False, login.status != "signed_in"
-            self._panel.card = card(login, missed=self._missed, notes=self._notes)
+            self._panel.card = self._card(login)
             self._tell(login)
             if (said := _line(login)) != self._said:
                 self._said = said
                 self._line.update(_bundle(said), raw=True)
-            if login.status in _UNDER_WAY and self._beat is None:
+            if login.status in UNDER_WAY and self._beat is None:
                 self._beat = threading.Thread(
                     target=self._keep_telling, args=(login,), name="authnb-panel", daemon=True
                 )
@@ -130,15 +104,21 @@ class PanelView:
     def listen(self, login: Login) -> None:
         """Nothing: what is typed comes as a message."""
 
+    def choose(self, login: Login) -> None:
+        """The panel has buttons for that."""
+
+    def _card(self, login: Login) -> dict[str, Any]:
+        return card(login, missed=self._missed, notes=self._notes, deaf=deaf(login), kernel=_kernel_id())
+
     def _tell(self, login: Login) -> None:
         if self._panel is not None:
-            self._panel.send({**live(login), "note": self._notes})
+            self._panel.send(live(login, missed=self._missed, notes=self._notes, deaf=deaf(login)))
 
     def _keep_telling(self, login: Login) -> None:
         pause = threading.Event()
         while not pause.wait(_TELL_AGAIN):
             with self._lock:
-                if login.status not in _UNDER_WAY:
+                if login.status not in UNDER_WAY:
                     self._beat = None
                     return
                 self._tell(login)
@@ -148,26 +128,26 @@ class PanelView:
 
         What was typed comes in a buffer: a kernel that logs its messages does not log those.
         """
-        deed = message.get("do")
-        if deed == "hello":
-            self._tell(login)
-        elif deed == "cancel":
-            login.cancel()
-        elif deed == "again":
+        deeds: dict[str, Callable[[], object]] = {
+            "hello": lambda: self._tell(login),
+            # On a thread of its own: here an interrupt could stop it halfway
+            "cancel": lambda: self._apart(login, login.cancel),
+            "choose": lambda: login.choose(message.get("name")),
+            "again": lambda: login.start_over(
+                message["mode"] if message.get("mode") in login.modes else None
+            ),
+            "fill": lambda: login.submit_form(_read(secret)),
+            "sign_out": lambda: self._apart(login, lambda: login.session.logout().problems),
+            "place": lambda: login.report(message),
+            "reach": lambda: login.report_reached(reached=message.get("reached") is True),
+            "back": lambda: self._apart(login, lambda: _refused(login)),
+            "redirect": lambda: self._apart(
+                login, lambda: login.submit_redirect(_read(secret).get("address", ""))
+            ),
+        }
+        if (deed := message.get("do")) in {"choose", "again"}:
             self._notes = ""
-            login.start_over(message["mode"] if message.get("mode") in login.modes else None)
-        elif deed == "fill":
-            login.submit_form(_read(secret))
-        elif deed == "sign_out":
-            self._apart(login, lambda: login.session.logout().problems)
-        elif deed == "place":
-            login.report(message)
-        elif deed == "reach":
-            login.report_reached(reached=message.get("reached") is True)
-        elif deed == "back":
-            self._apart(login, lambda: _refused(login))
-        elif deed == "redirect":
-            self._apart(login, lambda: login.submit_redirect(_read(secret).get("address", "")))
+        deeds.get(str(deed), lambda: None)()
 
     def _apart(self, login: Login, deed: Callable[[], Iterable[str] | None]) -> None:
         """Do it on a thread of its own; what is left to say, or why it failed, is shown."""
@@ -182,74 +162,29 @@ class PanelView:
         threading.Thread(target=work, name="authnb-panel-deed", daemon=True).start()
 
 
-def card(login: Login, *, missed: bool = False, notes: str = "") -> dict[str, Any]:
-    """What a saved notebook may show of a sign-in."""
-    host = login.host
-    phase = _phase(login)
-    title, text, details = _TITLES.get(phase, _TITLES["failed"]), notes, None
-    if (error := login.error) is not None:
-        details = f"{error.description} ({type(error).__name__}: {error.error})"
-        title, text = _FAILURES.get(error.error, title), "" if error.error in _FAILURES else error.description
-    return {
-        "phase": phase,
-        "host": host,
-        "title": title.format(host=host),
-        "why": _why(login, phase),
-        "subtitle": _subtitle(login, phase, missed=missed),
-        "text": text,
-        "details": details,
-        "mode": login.mode,
-        "others": [mode for mode in login.modes if mode != login.mode],
-        "sign_up": login.sign_up,
-        "created": login.created,
-        "awaited": login.awaited,
-        "missed": missed,
-        "kernel": _kernel_id(),
-    }
-
-
-def live(login: Login) -> dict[str, Any]:
-    """What only a live panel may show; empty where there is nothing of the kind."""
-    if (form := login.form) is not None:
-        return {"form": {**asdict(form), "host": urlsplit(form.endpoint).hostname}}
-    if login.status == "waiting":
-        try:
-            verification = login.verification(0)
-        except (AuthnbError, TimeoutError):
-            return {}  # it has just ended, or begun anew; the next state follows
-        address = verification.uri_complete or verification.uri
-        message = {
-            "address": verification.uri,
-            "first": verification.sign_up_uri,
-            "seconds": max(0.0, verification.expires_at - time.time()),
-            "probe": verification.probe,
-        }
-        if verification.user_code is not None:
-            qr = segno.make(address, micro=False).svg_data_uri(border=2, light="#fff")
-            place = verification.uri.partition("://")[2]
-            message |= {"code": verification.user_code, "place": place, "qr": qr}
-            message["complete"] = verification.uri_complete
-        return message
-    if login.status == "signed_in" and login.session.token:
-        session, user = login.session, login.session.user or {}
-        picture = str(user.get("picture", ""))
-        return {
-            "name": user.get("name")
-            or user.get("preferred_username")
-            or user.get("email")
-            or user.get("sub"),
-            "email": user.get("email"),
-            "picture": picture if picture.startswith("https://") else None,
-            "until": session.token.get("expires_at"),
-            "renews": "refresh_token" in session.token,
-        }
-    return {}
-
-
 def _read(secret: list[memoryview]) -> dict[str, str]:
     """What was typed, of the texts in a message's buffer."""
     typed = json.loads(bytes(secret[0])) if secret else {}
     return {str(name): str(value) for name, value in typed.items()}
+
+
+def deaf(login: Login) -> str | None:
+    """Why this kernel hears no click while the cell waits, or None if it does.
+
+    Before 7 a kernel does one thing after the other. From 7.1 on, messages of widgets are heard beside a cell,
+    but for one that blocks: 7.4 binds them to its thread.
+    """
+    version: tuple[int, ...] = getattr(sys.modules.get("ipykernel"), "version_info", (7, 3))[:2]
+    if not login.awaited or (version >= (7,) and not (login.blocks and version >= (7, 4))):
+        return None
+    why = f"ipykernel {'.'.join(map(str, version))} hears no click but Cancel while this cell waits. "
+    if version >= (7,):
+        return f"{why}Use await in place of wait()."
+    signin = "signup" if login.sign_up else "login"
+    return (
+        f"{why}Upgrade it (pip install -U ipykernel) and restart the kernel; or do not wait in the cell: begin with "
+        f"signin = authnb.{signin}(…), and show signin on the last line."
+    )
 
 
 def unsupported_kernel() -> str | None:
@@ -261,39 +196,6 @@ def unsupported_kernel() -> str | None:
         f"ipykernel {version} cannot update widgets from a thread, so the sign-in is shown without the panel. "
         "Upgrade it: pip install -U ipykernel, then restart the kernel."
     )
-
-
-def _phase(login: Login) -> str:
-    if login.status == "signed_in" and not login.session.token:
-        return "signed_out"
-    return "sign_up" if login.form is not None else login.status
-
-
-def _why(login: Login, phase: str) -> str | None:
-    """Which way to an account is used, and why."""
-    if phase == "sign_up":
-        return f"{login.host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else."
-    if phase == "waiting" and login.created:
-        return "Your account is there. Now sign in with it."
-    if phase == "waiting" and login.sign_up:
-        return f"{login.host} creates accounts on its own pages: your password never touches this notebook."
-    # Where nothing is out of the ordinary, nobody wonders
-    return login.why or None if phase == "waiting" and login.mode != "loopback" else None
-
-
-def _subtitle(login: Login, phase: str, *, missed: bool) -> str:
-    if phase == "signed_in":
-        return login.host
-    if phase in {"failed", "cancelled"}:
-        return "Nobody was signed in." + (" Cells below were not run." if missed else "")
-    if phase == "signed_out":
-        return "The tokens are gone from this notebook."
-    if login.client is None:
-        return f"for {login.account.client_id}"
-    asked = [_SCOPES.get(scope, scope) for scope in login.client.scope.split()]
-    asked = [words for words in asked if words] or ["knowing that it is you"]
-    several = f"{', '.join(asked[:-1])} and {asked[-1]}" if asked[1:] else asked[0]
-    return f"{login.account.client_id} asks for {several}"
 
 
 def _line(login: Login) -> str:

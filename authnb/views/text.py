@@ -16,8 +16,10 @@ _BY_HAND = "Sign in there. You end on a page that cannot be shown: copy its whol
 def lines(login: Login) -> list[str]:
     """Where a sign-in is, in plain sentences. The address to open stands alone on its line."""
     host = login.host
-    if login.status == "starting":
-        return [f"Signing in at {host} …"]
+    if login.status in {"starting", "choosing"}:
+        choices = [f"{number}  {name}" for number, name in enumerate(login.choices, 1)]
+        asks = login.status == "choosing"
+        return ["Where do you want to sign in?", *choices] if asks else [f"Signing in at {host} …"]
     if login.status == "waiting":
         verification = login.verification()
         if verification.sign_up_uri is not None:
@@ -89,6 +91,10 @@ class TerminalView:
 
         take_address(login, terminal_line)
 
+    def choose(self, login: Login) -> str | None:
+        """Let the person name one by its number."""
+        return _ask_which(login)
+
 
 class NotebookView:
     """One output that changes as the sign-in goes on."""
@@ -118,6 +124,21 @@ class NotebookView:
         from authnb.views.typed import notebook_line, take_address  # noqa: PLC0415 - only where it is typed
 
         take_address(login, notebook_line)
+
+    def choose(self, login: Login) -> str | None:
+        """Let the person name one by its number."""
+        return _ask_which(login)
+
+
+def _ask_which(login: Login) -> str:
+    names = list(login.choices)
+    print("\n".join(lines(login)), file=sys.stderr, flush=True)  # noqa: T201 - the question
+    while True:
+        answer = input("Number: ").strip()
+        if answer in names:
+            return answer
+        if answer.isdecimal() and 0 < int(answer) <= len(names):
+            return names[int(answer) - 1]
 
 
 def _bundle(login: Login) -> dict[str, str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,16 +10,28 @@ from playwright.sync_api import sync_playwright
 from support import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One JupyterLab for all."""
-    with Server(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """One JupyterLab for all, one Notebook 7 for all, each begun when first asked for."""
+    with ExitStack() as stack:
+        yield cache(lambda app: stack.enter_context(Server(tmp_path_factory.mktemp(app), app=app)))
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def app(request: pytest.FixtureRequest) -> str:
+    """JupyterLab or Notebook 7."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def server(servers: Callable[[str], Server], app: str) -> Server:
+    """The server of that application."""
+    return servers(app)
 
 
 # Not for the session: while Playwright's sync interface runs, asyncio tests cannot
@@ -35,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def desk(server: Server, browser: Browser) -> Iterator[Desk]:
-    """One page of JupyterLab for a module's tests."""
+    """One page for a module's tests."""
     desk = Desk(server, browser)
     yield desk
     desk.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import nbformat
 import requests
 from axe_playwright_python.sync_playwright import Axe
+from installed import beside
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
@@ -30,6 +31,9 @@ TOKEN = "server-token"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 # Quiet news and updates: both ask hosts elsewhere
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+# Where axe looks: the themes are the same in both applications
+THEMES = [("lab", f"JupyterLab {theme}") for theme in ("Light", "Dark", "Dark High Contrast")]
+THEMES.append(("notebook", "JupyterLab Light"))
 CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
@@ -101,6 +105,26 @@ class Server:
             self._kernel = self.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
         return self._kernel
 
+    @contextmanager
+    def other_kernel(self, ipykernel: str) -> Iterator[str]:
+        """The id of a kernel that runs this version of ipykernel, until the block ends."""
+        name = f"ipykernel-{ipykernel}"
+        path = f"{beside(f'ipykernel=={ipykernel}')}{os.pathsep}{ROOT}"
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": name,
+            "language": "python",
+            "env": {"PYTHONPATH": path},
+        }
+        place = self.home / "data" / "kernels" / name / "kernel.json"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(spec))
+        kernel = self.ask("POST", "kernels", json={"name": name}).json()["id"]
+        try:
+            yield kernel
+        finally:
+            self.ask("DELETE", f"kernels/{kernel}")
+
     def write(self, name: str, *cells: str) -> None:
         """A notebook with these cells."""
         notebook = new_notebook(metadata={"kernelspec": KERNELSPEC})
@@ -138,7 +162,7 @@ class Server:
 
 
 class Desk:
-    """One page of JupyterLab on which notebooks are opened one after the other."""
+    """One page of JupyterLab, or of Notebook 7, on which notebooks are opened one after the other."""
 
     def __init__(self, server: Server, browser: Browser, **context: Any) -> None:
         self.server = server
@@ -148,11 +172,14 @@ class Desk:
         self.console: list[str] = []
         self.page.on("console", lambda message: self.console.append(message.text))
         self.page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+        self._number = 0
+        if server.app == "notebook":
+            self.page.goto(f"{server.url}/api?token={TOKEN}")  # for the cookie
+            return
         self.page.goto(f"{server.url}/lab?reset&token={TOKEN}")
         self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
         self.page.evaluate("async () => { await window.jupyterapp.restored; }")
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft?.()")
-        self._number = 0
 
     @contextmanager
     def notebook(self, *cells: str, kernel: str | None = None) -> Iterator[Notebook]:
@@ -190,6 +217,9 @@ class Notebook:
 
     def open(self) -> None:
         """Open it, or open it again."""
+        if self.server.app == "notebook":
+            self._open_page()
+            return
         self.page.evaluate(
             """async ([path, id]) => {
                 const kernel = id ? {id} : {};
@@ -200,6 +230,20 @@ class Notebook:
                 await widget.sessionContext.ready;
             }""",
             [self.name, self.kernel],
+        )
+
+    def _open_page(self) -> None:
+        """In Notebook 7 each notebook has a page of its own; a session says which kernel it has."""
+        session = {"path": self.name, "name": self.name, "type": "notebook", "kernel": {"id": self.kernel}}
+        self.server.ask("POST", "sessions", json=session).raise_for_status()
+        self.page.goto(f"{self.server.url}/notebooks/{self.name}")
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        self.page.evaluate(
+            """async () => {
+                window.notebook = window.jupyterapp.shell.currentWidget;
+                await window.notebook.context.ready;
+                await window.notebook.sessionContext.ready;
+            }"""
         )
 
     def command(self, name: str) -> None:
@@ -280,8 +324,7 @@ class Notebook:
     def close(self) -> None:
         """Close the tab; the kernel goes on."""
         self.page.evaluate(
-            """() => { const widget = window.notebook;
-                       widget.context.model.dirty = false; widget.dispose(); }"""
+            "() => { window.notebook.context.model.dirty = false; window.notebook.dispose(); }"
         )
 
 

@@ -1,4 +1,4 @@
-"""Pictures of every state, light and dark: ``python tests/browser/screenshots.py FOLDER``."""
+"""Pictures of every state, light and dark: ``PYTHONPATH=.:tests python tests/browser/screenshots.py FOLDER``."""
 
 from __future__ import annotations
 
@@ -69,11 +69,31 @@ def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         phase("failed")
         notebook.idle()
         yield "failed", notebook
+    yield from others(desk, demo)
+
+
+def others(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
+    """The rarer states."""
+    given = f"{{'University': {demo.issuer!r}, 'Laboratory': {demo.issuer!r}}}"
+    with desk.notebook(login(demo, then="signin").replace(repr(demo.issuer), given)) as notebook:
+        notebook.run_all()
+        notebook.phase("choosing")
+        yield "choosing", notebook
+        notebook.press("Cancel")
+    with (
+        desk.server.other_kernel("6.31.0") as kernel,
+        desk.notebook(login(demo, what="signup"), kernel=kernel) as notebook,
+    ):
+        notebook.run_all()
+        notebook.phase("sign_up")
+        yield "not-heard", notebook
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
     with desk.notebook(login(demo, then="signin")) as notebook:
         notebook.run_all()
-        phase("waiting")
+        notebook.phase("waiting")
         notebook.restart()
-        phase("dead")
+        notebook.phase("dead")
         yield "not-live", notebook
 
 

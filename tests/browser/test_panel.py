@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from harness import login, violations
+from harness import THEMES, login, violations
 from playwright.sync_api import expect
+from servers import Server as Stalling
+from support import newcomer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +105,8 @@ def test_declined_then_tried_again(desk: Desk, demo: DemoProvider) -> None:
     """Run All stops with a typed error; the panel tries again in place, and the cell then asks nobody."""
     with desk.notebook(login(demo, then="api = await signin"), "print('next')") as notebook:
         notebook.run_all()
-        demo.visit(notebook.address(), name="hedy", allow=False)
+        name = newcomer()
+        demo.visit(notebook.address(), name=name, allow=False)
         notebook.phase("failed")
         expect(notebook.panel).to_contain_text("You declined at 127.0.0.1")
         notebook.idle()
@@ -110,7 +114,7 @@ def test_declined_then_tried_again(desk: Desk, demo: DemoProvider) -> None:
         assert "LoginFailed" in notebook.outputs(0)
         assert "next" not in notebook.outputs(1)
         notebook.press("Try again")
-        demo.visit(notebook.address(), name="hedy")
+        demo.visit(notebook.address(), name=name)
         notebook.phase("signed_in")
         expect(notebook.panel).to_contain_text("Run it again: it goes on without asking.")
 
@@ -221,7 +225,93 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
         assert len(desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").all()) == 1
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def choose_from(demo: DemoProvider, then: str = "api = await signin") -> str:
+    several = f"{{'University': {demo.issuer!r}, 'Laboratory': {demo.issuer!r}}}"
+    return login(demo, then=then).replace(repr(demo.issuer), several)
+
+
+def test_several_providers(desk: Desk, demo: DemoProvider) -> None:
+    """The cell waits while the person chooses, fails, and chooses another."""
+    with desk.notebook(choose_from(demo), "print('next', api.user['name'])") as notebook:
+        notebook.run_all()
+        notebook.phase("choosing")
+        expect(notebook.panel).to_contain_text("Where do you want to sign in?")
+        notebook.press("Laboratory")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+        assert "next Ada" in notebook.outputs(1)
+    with desk.notebook(choose_from(demo, then="signin")) as notebook:
+        notebook.run_all()
+        notebook.press("University")
+        demo.visit(notebook.address(), name=newcomer(), allow=False)
+        notebook.phase("failed")
+        notebook.press("Choose another")
+        notebook.press("Laboratory")
+        notebook.link()
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+
+
+def test_a_sign_out_in_a_cell_shows_on_the_panel(desk: Desk, demo: DemoProvider) -> None:
+    with desk.notebook(login(demo), "api.logout()") as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_out")
+        expect(notebook.panel).to_contain_text("The tokens are gone from this notebook.")
+
+
+def test_a_panel_that_waits_comes_into_view(desk: Desk, demo: DemoProvider) -> None:
+    """And leaves the focus where it was."""
+    with desk.notebook("print('line\\n' * 150)", login(demo), "print('next')") as notebook:
+        notebook.run_all()
+        notebook.link()
+        expect(notebook.link()).to_be_in_viewport()
+        expect(notebook.panel.locator(":focus")).to_have_count(0)
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+        notebook.idle()
+
+
+def test_reduced_motion(desk: Desk, demo: DemoProvider) -> None:
+    """The bar moves in steps for whoever wants no motion."""
+    moves = "bar => getComputedStyle(bar).transitionProperty"
+    with desk.notebook(login(demo, then="signin")) as notebook:
+        notebook.run_all()
+        notebook.link()
+        bar = notebook.panel.locator(".authnb-bar i")
+        assert bar.evaluate(moves) == "width"
+        desk.page.emulate_media(reduced_motion="reduce")
+        assert bar.evaluate(moves) == "none"
+        desk.page.emulate_media(reduced_motion="no-preference")
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+
+
+def test_nothing_for_axe_to_find_before_and_after(desk: Desk, demo: DemoProvider) -> None:
+    """While the provider takes its time, while one chooses, and where nobody listens any more."""
+    over = threading.Event()
+    kernel = desk.server.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
+    with Stalling() as slow:
+        slow.routes["/.well-known/openid-configuration"] = lambda _: (over.wait(30), (404, {}, b""))[1]
+        cell = login(demo, then="signin").replace(demo.issuer, slow.url)
+        with desk.notebook(cell, choose_from(demo, then="signin"), kernel=kernel) as notebook:
+            notebook.run_all()
+            notebook.phase("starting")
+            expect(notebook.panel).to_contain_text("Asking the provider")
+            second = desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb").nth(1)
+            expect(second).to_have_attribute("data-phase", "choosing")
+            assert violations(desk.page, ".authnb") == []
+            over.set()
+            notebook.phase("failed")
+            assert violations(desk.page, ".authnb") == []
+            notebook.restart()
+            expect(second).to_have_attribute("data-phase", "dead")
+            assert violations(desk.page, ".authnb") == []
+    desk.server.ask("DELETE", f"kernels/{kernel}")
+
+
+@pytest.mark.parametrize(("app", "theme"), THEMES, indirect=["app"], scope="module")
 def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> None:
     """In every state, in every theme."""
     desk.theme(theme)

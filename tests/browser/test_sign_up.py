@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import login, violations
+from harness import THEMES, login, violations
 from playwright.sync_api import expect
+from support import newcomer
 
 if TYPE_CHECKING:
     from harness import Desk, Notebook
@@ -46,15 +47,16 @@ def test_an_account_then_signed_in(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("sign_up")
         expect(notebook.panel).to_contain_text("Create an account at 127.0.0.1")
         expect(notebook.panel).to_contain_text("kept nowhere else")
-        fill_all(notebook, "curie")
+        name = newcomer()
+        fill_all(notebook, name)
         assert PASSWORD not in notebook.save()
         notebook.press("Create account")
         notebook.phase("waiting")
         expect(notebook.panel).to_contain_text("Your account is there. Now sign in with it.")
-        sign_in(notebook, "curie")
+        sign_in(notebook, name)
         notebook.phase("signed_in")
         notebook.idle()
-        assert "next Curie" in notebook.outputs(1)
+        assert f"next {name.title()}" in notebook.outputs(1)
         assert PASSWORD not in notebook.save()
         assert PASSWORD not in desk.page.content()
 
@@ -99,16 +101,17 @@ def test_checked_while_typing(desk: Desk, demo: DemoProvider) -> None:
 
 def test_the_provider_has_the_last_word(desk: Desk, demo: DemoProvider) -> None:
     """Its errors appear at their fields, and what was typed stays."""
-    demo.sign_up("taken", PASSWORD)
+    taken = newcomer()
+    demo.sign_up(taken, PASSWORD)
     with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
-        fill_all(notebook, "taken")
+        fill_all(notebook, taken)
         notebook.press("Create account")
         expect(notebook.panel).to_contain_text("is taken")
         expect(notebook.panel.get_by_label("Name", exact=True)).to_be_focused()
         expect(notebook.panel.get_by_label("Password", exact=True)).to_have_value(PASSWORD)
-        fill(notebook, Name="nottaken")
+        fill(notebook, Name=newcomer())
         notebook.press("Create account")
         notebook.phase("waiting")
         notebook.press("Cancel")
@@ -122,7 +125,7 @@ def test_the_providers_own_page_instead(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("waiting")
         expect(notebook.panel).to_contain_text("your password never touches this notebook")
         assert "prompt=create" in notebook.address("Open the sign-up page")
-        demo.visit(notebook.address("Open the sign-up page"), name="franklin")
+        demo.visit(notebook.address("Open the sign-up page"), name=newcomer())
         notebook.phase("signed_in")
 
 
@@ -150,9 +153,9 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
         keys = desk.page.keyboard
         notebook.panel.get_by_label("Name", exact=True).focus()
         for text, tabs in (
-            ("noether", 1),
+            (newcomer(), 1),
             ("Emmy Noether", 1),
-            ("noether@example.org", 1),
+            (f"{newcomer()}@example.org", 1),
             (PASSWORD, 2),
             (PASSWORD, 0),
         ):
@@ -167,7 +170,7 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("cancelled")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+@pytest.mark.parametrize(("app", "theme"), THEMES, indirect=["app"], scope="module")
 def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> None:
     desk.theme(theme)
     try:

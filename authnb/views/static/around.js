@@ -24,6 +24,9 @@ const probe = async (address, send) => {
   if (reached !== null) send({ do: "reach", reached });
 };
 
+// Whoever comes back without an answer may have met a provider that refuses the address it would go to.
+const whenBack = (look) => window.addEventListener("focus", () => setTimeout(look, 1000), { once: true });
+
 // The callback page says what it was opened with to whoever listens on the channel of that state.
 const listen = (address, send) => {
   const asked = new URL(address).searchParams;
@@ -34,4 +37,17 @@ const listen = (address, send) => {
     channel.postMessage("taken");
   };
   return channel;
+};
+
+const around = (send) => {
+  let [known, channel] = [];
+  lookAround(send);
+  const hear = ({ address, probe: place }) => {
+    if (address === known) return;
+    known = address;
+    channel?.close();
+    channel = address?.includes("redirect_uri=") ? listen(address, send) : null;
+    if (place) probe(place, send);
+  };
+  return { hear, close: () => channel?.close() };
 };

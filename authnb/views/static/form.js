@@ -1,12 +1,10 @@
-// The sign-up form: a state of the panel that only sign-ups have, appended to panel.js for them. What is typed stays in the DOM until it is sent as a message, and is
-// dropped with the form.
-
-let lastId = 0;
+// The sign-up form, appended to panel.js for sign-ups. What is typed stays in the DOM until it is sent, and is dropped
+// with the form.
 
 const strength = (password) => {
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z\d]/].filter((kind) => kind.test(password)).length;
-  const varied = new Set(password).size > 4;
-  return varied ? Math.min(4, Math.floor(password.length / 6) + (kinds > 2 ? 1 : 0)) : Math.min(1, password.length);
+  if (new Set(password).size < 5) return Math.min(1, password.length);
+  return Math.min(4, Math.floor(password.length / 6) + (kinds > 2 ? 1 : 0));
 };
 
 const problem = (field, value, values, sending) => {
@@ -25,32 +23,32 @@ const problem = (field, value, values, sending) => {
 };
 
 const fieldOf = (field, form) => {
-  const id = `authnb-${Date.now().toString(36)}-${++lastId}`;
+  const id = `authnb-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   const secret = field.kind === "password";
   const input = h("input", {
     id,
     type: field.kind,
     name: field.name,
-    autocomplete: secret ? "new-password" : { email: "email", name: "username" }[field.name] ?? "off",
+    class: "authnb-grow",
+    autocomplete: secret ? "new-password" : ({ email: "email", name: "username" }[field.name] ?? "off"),
     spellcheck: "false",
     autocapitalize: "none",
     "aria-required": String(field.required),
     "aria-describedby": `${id}-said`,
   });
-  const said = h("small", { id: `${id}-said`, "aria-live": "polite" }, field.help);
-  const meter = secret && !field.same_as && h("span", { class: "authnb-meter", "aria-hidden": "true" }, [1, 2, 3, 4].map(() => h("i")));
-  const show = button("Show", "", () => {
+  const said = h("small", { id: `${id}-said`, "aria-live": "polite" });
+  const meter = h("span", { class: "authnb-meter", "aria-hidden": "true" }, secret && !field.same_as ? [1, 2, 3, 4].map(() => h("i", {})) : []);
+  const show = h("button", { type: "button", "aria-label": `Show ${field.label}`, "aria-pressed": "false" }, "Show");
+  show.addEventListener("click", () => {
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
     show.textContent = shown ? "Show" : "Hide";
     show.ariaPressed = String(!shown);
   });
-  show.ariaLabel = `Show ${field.label}`;
-  show.ariaPressed = "false";
   const tell = (text) => {
-    if ((said.textContent = text || field.help) && text) input.setAttribute("aria-invalid", "true");
-    else input.removeAttribute("aria-invalid");
+    said.textContent = text || field.help;
     said.className = text ? "authnb-note" : "authnb-quiet";
+    input.ariaInvalid = text ? "true" : null;
   };
   let visited = false;
   const check = (sending) => {
@@ -58,35 +56,33 @@ const fieldOf = (field, form) => {
     if (visited || sending || !text) tell(text);
     return text;
   };
-  input.addEventListener("blur", () => (visited = visited || input.value !== "") && check());
+  input.addEventListener("blur", () => (visited ||= input.value !== "") && check());
   input.addEventListener("input", () => {
-    meter && [...meter.children].forEach((bar, n) => bar.classList.toggle("on", n < strength(input.value)));
+    [...meter.children].forEach((bar, n) => bar.classList.toggle("on", n < strength(input.value)));
     form.fields.forEach((other) => (other === self || other.field.same_as === field.name) && other.check());
   });
-  const self = { field, input, tell, check };
-  self.node = h("div", { class: "authnb-field" }, h("label", { for: id }, field.label), secret ? row(input, show) : input, meter, said);
-  if (secret) input.classList.add("authnb-grow");
+  const line = h("div", { class: "authnb-row" }, input, secret ? show : []);
+  const node = h("div", { class: "authnb-field" }, h("label", { for: id }, field.label), line, meter, said);
+  const self = { field, input, tell, check, node };
   tell("");
   return self;
 };
 
-const newForm = (ui) => {
-  const form = { tries: 0, values: () => Object.fromEntries(form.fields.map(({ field, input }) => [field.name, input.value])) };
-  form.fields = [];
+const formOf = (ui, buttons) => {
+  const form = { tries: 0, values: () => Object.fromEntries(new FormData(form.node)) };
   form.fields = ui.live.form.fields.map((field) => fieldOf(field, form));
   const note = h("p", { class: "authnb-note", role: "alert" });
   const send = h("button", { class: "authnb-primary" }, "Create account");
   const first = (bad) => form.fields.find(bad)?.input.focus();
-  const submit = (event) => {
-    event.preventDefault();
+  const row = h("div", { class: "authnb-row" }, send, buttons);
+  form.node = h("form", { class: "authnb-form", novalidate: true }, form.fields.map(({ node }) => node), note, row);
+  form.node.addEventListener("submit", () => {
     if (send.ariaDisabled) return;
     const bad = form.fields.filter((field) => field.check(true));
     if (bad.length) return first((field) => bad.includes(field));
-    send.ariaDisabled = "true";
-    send.textContent = "Creating the account …";
-    ui.say(send.textContent);
+    ui.busy(send, "Creating the account …");
     ui.send({ do: "fill" }, form.values());
-  };
+  });
   // The provider has looked too
   form.answered = ({ errors, tries }) => {
     if (tries === form.tries) return;
@@ -97,14 +93,11 @@ const newForm = (ui) => {
     form.fields.forEach(({ field, tell }) => errors[field.name] && tell(errors[field.name]));
     first(({ field }) => errors[field.name]);
   };
-  form.node = h("form", { class: "authnb-form", novalidate: true, onsubmit: submit }, form.fields.map(({ node }) => node), note, row(send, ui.cancel()));
   return form;
 };
 
-bodies.sign_up = (ui) => {
-  const why = h("p", {}, ui.card.why);
-  if (!ui.live.form) return [why];
-  ui.form ??= newForm(ui);
-  setTimeout(() => ui.live.form && ui.form?.answered(ui.live.form));
-  return [why, ui.form.node, row(switcher(ui, "authnb-plain"))];
+makers["sign-up-form"] = (ui, _, buttons) => {
+  ui.form ??= formOf(ui, buttons);
+  setTimeout(() => ui.form?.answered(ui.live.form));
+  return ui.form.node;
 };

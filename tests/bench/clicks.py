@@ -1,0 +1,101 @@
+"""From a click in JupyterLab to what a person sees of it: the panel's buttons beside an `ipywidgets.Button`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measuring import Result, Sample, at_most, interleaved
+
+from authnb.demo import DemoProvider
+
+if TYPE_CHECKING:
+    from bench.measuring import Bench
+    from harness import Notebook
+
+LIMIT = 100  # milliseconds, within which a click seems to act at once
+BUTTON = """
+import ipywidgets
+button, label = ipywidgets.Button(description="Count"), ipywidgets.Label("0")
+button.on_click(lambda _: setattr(label, "value", str(int(label.value) + 1)))
+ipywidgets.VBox([button, label])"""
+SIZES = """
+import json
+from authnb.views.panel import Panel, SignUpPanel
+for widgets in ([button, label], [Panel(card=signin._view._panel.card)]):
+    print(sum(len(json.dumps(widget.get_state())) for widget in widgets))"""
+# Until the frame after the first change, as the browser's own clock has it
+CLICK = """([selector, seen]) => new Promise((resolve) => {
+    const all = '.jp-NotebookPanel:not(.lm-mod-hidden) ';
+    const button = [...document.querySelectorAll(all + selector)].at(-1);
+    const watched = document.querySelector(all + seen);
+    let begin;
+    new MutationObserver((_, observer) => {
+        observer.disconnect();
+        requestAnimationFrame(() => resolve(performance.now() - begin));
+    }).observe(watched, {subtree: true, childList: true, characterData: true});
+    begin = performance.now();
+    button.click();
+})"""
+
+
+def measure(bench: Bench) -> Result:
+    """Each click in turn, in one page."""
+    from harness import CHROMIUM, Desk, Server, login  # noqa: PLC0415 - only where it is measured
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the same
+
+    with (
+        tempfile.TemporaryDirectory() as home,
+        DemoProvider() as demo,
+        Server(Path(home) / "server") as server,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        desk = Desk(server, chromium)
+        with desk.notebook(BUTTON, login(demo, mode="device", then="signin"), SIZES) as notebook:
+            notebook.run_all()
+            notebook.panel.locator(".authnb-code").wait_for()
+            notebook.page.locator(".widget-button, .jupyter-button").first.wait_for()
+            notebook.idle()
+            runs = {
+                "ipywidgets.Button, until its Label has changed": lambda: click(
+                    notebook, ".jupyter-button", ".jupyter-widgets.widget-label"
+                ),
+                "authnb's panel, a button that starts anew": lambda: switch(notebook),
+                "authnb's panel, Copy": lambda: click(notebook, ".authnb [data-copy]", ".authnb-body"),
+            }
+            times = interleaved(runs, bench.times(15))
+            sizes = [int(line) for line in json.loads(notebook.outputs(2))[0]["text"].split()]
+        desk.close()
+        chromium.close()
+    slowest = max(max(sample.values) for name, sample in times.items() if name.startswith("authnb"))
+    rows = [(name, f"{sample:.0f}") for name, sample in times.items()]
+    rows += [
+        ("state of Button and Label", f"{sizes[0]} B"),
+        ("state of the panel, script included", f"{sizes[1]} B"),
+    ]
+    return Result(
+        title="Clicks",
+        text="Milliseconds from a click to the frame that shows its effect, in JupyterLab in Chromium.",
+        head=("what", "median (quartiles)"),
+        rows=rows,
+        goals=[at_most("panel: click to visible change, the slowest", LIMIT, slowest, unit="ms", spec=".0f")],
+        bars={name: Sample(sample.values) for name, sample in times.items()},
+        unit="ms",
+    )
+
+
+def click(notebook: Notebook, selector: str, seen: str) -> float:
+    """Click the last of these; milliseconds until something changes there."""
+    return float(notebook.page.evaluate(CLICK, [selector, seen]))
+
+
+def switch(notebook: Notebook) -> float:
+    """Take the other way, and wait until that is there."""
+    took = click(notebook, ".authnb [data-do*=again]", ".authnb-body")
+    notebook.panel.locator("[data-do*=again]:not([aria-disabled])").last.wait_for(state="attached")
+    notebook.panel.locator(".authnb-primary").wait_for()
+    return took

@@ -1,0 +1,133 @@
+"""The panel on each kernel that differs in what it hears while a cell waits (ipykernel 6, 7.1 to 7.3, 7.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from harness import login
+from playwright.sync_api import expect
+from support import newcomer
+from test_sign_up import fill_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness import Desk
+
+    from authnb.demo import DemoProvider
+
+AWAIT, WAIT = "api = await signin", "api = signin.wait()"
+pytestmark = pytest.mark.parametrize("app", ["lab"], indirect=True, scope="module")
+# What hears a click while a cell waits
+HEARS = {"6.31.0": set(), "7.3.0": {AWAIT, WAIT}, "7.4.0": {AWAIT}}
+VERSION = "import ipykernel\nprint(ipykernel.__version__)"
+
+
+@pytest.fixture(scope="module", params=HEARS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def kernel(desk: Desk, version: str) -> Iterator[str]:
+    with desk.server.other_kernel(version) as kernel:
+        yield kernel
+
+
+@pytest.mark.parametrize("then", [AWAIT, WAIT])
+def test_run_all_waits(desk: Desk, demo: DemoProvider, kernel: str, version: str, then: str) -> None:
+    with desk.notebook(
+        VERSION, login(demo, then=then), "print('next', api.user['name'])", kernel=kernel
+    ) as notebook:
+        notebook.run_all()
+        address = notebook.address()
+        assert version in notebook.outputs(0)
+        assert "next" not in notebook.outputs(2)
+        demo.visit(address, name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+        assert "next Ada" in notebook.outputs(2)
+
+
+@pytest.mark.parametrize("then", [AWAIT, WAIT])
+def test_cancel_ends_it(desk: Desk, demo: DemoProvider, kernel: str, then: str) -> None:
+    with desk.notebook(login(demo, then=then), "print('next')", kernel=kernel) as notebook:
+        notebook.run_all()
+        notebook.link()
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+        notebook.idle()
+        assert (
+            "LoginFailed" in notebook.outputs(0)
+            or "Interrupt" in notebook.outputs(0)
+            or "Cancel" in notebook.outputs(0)
+        )
+        assert "next" not in notebook.outputs(1)
+        notebook.press("Try again")
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+
+
+@pytest.mark.parametrize("then", [AWAIT, WAIT])
+def test_the_form_works_or_the_card_says_why_not(
+    desk: Desk, demo: DemoProvider, kernel: str, version: str, then: str
+) -> None:
+    with desk.notebook(login(demo, what="signup", then=then), kernel=kernel) as notebook:
+        notebook.run_all()
+        notebook.phase("sign_up")
+        if then in HEARS[version]:
+            fill_all(notebook, newcomer())
+            notebook.press("Create account")
+            notebook.link()
+        else:
+            expect(notebook.panel).to_contain_text("hears no click but Cancel while this cell waits")
+            expect(notebook.panel).to_contain_text("await" if version > "7" else "pip install -U ipykernel")
+            expect(notebook.panel.get_by_role("textbox")).to_have_count(0)
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+        notebook.idle()
+
+
+def test_other_ways_are_offered_only_where_the_click_is_heard(
+    desk: Desk, demo: DemoProvider, kernel: str, version: str
+) -> None:
+    with desk.notebook(login(demo), kernel=kernel) as notebook:
+        notebook.run_all()
+        notebook.link()
+        notebook.panel.locator("summary").click()
+        heard = AWAIT in HEARS[version]
+        for name in ("Use a code instead", "Send"):
+            expect(notebook.panel.get_by_role("button", name=name)).to_have_count(int(heard))
+        if not heard:
+            expect(notebook.panel).to_contain_text("hears no click but Cancel")
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+        notebook.idle()
+
+
+def test_a_form_on_a_kernel_that_does_not_wait(desk: Desk, demo: DemoProvider, kernel: str) -> None:
+    """What the card advises works on every kernel."""
+    with desk.notebook(login(demo, what="signup", then="signin"), kernel=kernel) as notebook:
+        notebook.run_all()
+        notebook.phase("sign_up")
+        fill_all(notebook, newcomer())
+        notebook.press("Create account")
+        notebook.link()
+        notebook.press("Cancel")
+        notebook.phase("cancelled")
+
+
+def test_a_kernel_that_cannot(desk: Desk, demo: DemoProvider) -> None:
+    """7.0 gets a warning that says what to do, and the link as text, which works."""
+    with (
+        desk.server.other_kernel("7.0.1") as kernel,
+        desk.notebook(login(demo), "print('next', api.user['name'])", kernel=kernel) as notebook,
+    ):
+        notebook.run_all()
+        link = notebook.page.get_by_role("link", name="Sign in at")
+        demo.visit(link.get_attribute("href") or "", name="ada")
+        notebook.idle()
+        assert "ipykernel 7.0.1 cannot update widgets" in notebook.outputs(0)
+        assert "pip install -U ipykernel" in notebook.outputs(0)
+        assert "next Ada" in notebook.outputs(1)
