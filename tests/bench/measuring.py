@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-MEASURES = ("startup", "round_trips", "latency", "calls", "stampede", "memory", "identity")
+MEASURES = ("startup", "round_trips", "latency", "calls", "stampede", "memory", "identity", "clicks")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness import Desk, Notebook, Server
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.parametrize("app", ["lab"], indirect=True, scope="module")
 PASSWORD = "a long passphrase of ada"
 CODE = re.compile(r"[?&#]code=")
 
@@ -44,7 +45,8 @@ def sign_in(page: Page) -> None:
     if page.get_by_label("Password", exact=True).is_visible():
         page.get_by_label("Name", exact=True).fill("ada")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign in").click()
     if page.get_by_role("button", name="Allow").is_visible():
         page.get_by_role("button", name="Allow").click()
 
