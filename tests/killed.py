@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,15 +67,28 @@ def was_killed(pid: int) -> bool:
 
 
 def kill_after(seconds: float, deed: Callable[[], None]) -> None:
-    """Do this in another process, and kill it after so long in the midst of it."""
-    ended, held_by_the_child = os.pipe()
-    pid = child(deed)
-    os.close(held_by_the_child)
-    early = select.select([ended], [], [], seconds)[0]
+    """Do this in another process, and kill it so long after it began, in the midst of it."""
+    said, says = os.pipe()
+
+    def begin() -> None:
+        os.write(says, b"begun")
+        deed()
+
+    pid = child(begin)
+    os.close(says)
+    os.read(said, 5)
+    early = select.select([said], [], [], seconds)[0]
     os.kill(pid, signal.SIGKILL)
-    os.close(ended)
+    os.close(said)
     if not was_killed(pid) or early:
         raise RuntimeError("the child ended by itself")
+
+
+def took(deed: Callable[[], None]) -> float:
+    """Seconds it takes here and now, so that a kill can come in the midst of it."""
+    begun = time.monotonic()
+    deed()
+    return time.monotonic() - begun
 
 
 def kill_at(line: int) -> None:
@@ -125,8 +139,8 @@ def steps(directory: Path) -> dict[str, Any]:
 
 def saves(directory: Path, count: int) -> dict[str, Any]:
     """Kill at random moments of many saves in a row."""
-    files = FileStorage(directory)
-    files.save(ACCOUNT, sign_in(1))
+    FileStorage(directory).save(ACCOUNT, sign_in(0))
+    one = took(lambda: FileStorage(directory).save(ACCOUNT, sign_in(1)))
     before, written = 1, 0
     chance = random.Random(4)  # noqa: S311 - reproducible
     for _ in range(count):
@@ -135,7 +149,7 @@ def saves(directory: Path, count: int) -> dict[str, Any]:
             for following in range(start + 1, start + 10_000):
                 FileStorage(directory).save(ACCOUNT, sign_in(following))
 
-        kill_after(chance.uniform(0.0005, 0.012), save)
+        kill_after(chance.uniform(0, 3 * one), save)
         after = number(FileStorage(directory))
         if after < before:
             raise RuntimeError("an older sign-in came back")
@@ -149,15 +163,18 @@ def renewals(count: int) -> dict[str, Any]:
     session = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
     keeper = session.token_auth.keeper
     chance = random.Random(4)  # noqa: S311 - reproducible
-    ask_again = 0
+    ask_again = renewed = 0
+    one = took(lambda: keeper.renew(session.token))
+    session.token = keeper.storage.load(keeper.account).token
     for _ in range(count):
 
         def renew() -> None:
             while True:
                 session.token, _ = keeper.renew(session.token)
 
-        kill_after(chance.uniform(0.001, 0.03), renew)
+        kill_after(chance.uniform(0, 3 * one), renew)
         kept = keeper.storage.load(keeper.account)
+        renewed += kept.token["access_token"] != session.token["access_token"]
         session.token = kept.token
         try:
             session.token, _ = keeper.renew(session.token)
@@ -169,7 +186,7 @@ def renewals(count: int) -> dict[str, Any]:
             session.get("/stations").raise_for_status()
         except ProviderError as error:
             raise RuntimeError(str(error)) from None
-    return {"kills": count, "unreadable": 0, "sign-ins needed": ask_again}
+    return {"kills": count, "renewed": renewed, "unreadable": 0, "sign-ins needed": ask_again}
 
 
 def next_sign_in(kept: SignIn) -> SignIn:
