@@ -202,6 +202,8 @@ class Client:
         whose successor cannot be verified because the provider's keys cannot be had. Raises `ProviderError`, with
         ``invalid_grant`` where only a new sign-in helps.
         """
+        if "id_token" in token:
+            self._get_ready()  # the answer uses up what is stored: nothing slow may come between it and its storing
         new = self._fetch_token(
             "Renewing the token",
             grant_type="refresh_token",

@@ -51,6 +51,16 @@ def test_a_renewal_cannot_change_who_is_signed_in(play: Play, changed: dict[str,
         client(play).refresh(OLD)
 
 
+def test_nothing_slow_comes_between_a_renewal_and_its_storing() -> None:
+    """A process that is killed there has used up its refresh token: the keys are fetched before."""
+    with Server() as server:
+        server.json("/jwks", {"keys": []})
+        server.json("/token", {"access_token": "new", "refresh_token": "next"})
+        provider = Provider(server.url, token_endpoint=server.url + "/token", jwks_uri=server.url + "/jwks")
+        Client(provider, client_id=CLIENT).refresh(Token({**OLD, "id_token": "old"}))
+        assert server.paths() == ["/jwks", "/token"]
+
+
 def test_userinfo_of_another_person_is_refused(play: Play) -> None:
     """OpenID Connect Core section 5.3.2."""
     with Server() as other:
