@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 OWNER, NEIGHBOUR = 65_001, 65_002
 ROOT = sys.platform == "linux" and os.getuid() == 0
 
-# Signs in as this user
+# Signs in as this user; before, once, as who we are, to load what another may not be allowed to read
 SIGNING_IN = """
-import os, sys
-import authnb, authnb.api, authnb.files, authnb.identity
+import os, sys, webbrowser
+import authnb
+from authnb.demo.person import Person
+how = {"client_id": sys.argv[3], "mode": "loopback"}
+first = authnb.login(sys.argv[2], view=None, profile="first", **how)
+Person(sys.argv[2]).visit(first.verification().uri)
+first.wait(60)
+webbrowser.get()
 if os.getuid() == 0:
     os.setuid(int(sys.argv[1]))
-login = authnb.login(sys.argv[2], client_id=sys.argv[3], mode="loopback")
+login = authnb.login(sys.argv[2], **how)
 print(login.verification().uri, flush=True)
 print(login.wait(60).user["name"], flush=True)
 """
