@@ -14,6 +14,7 @@ from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from authnb.errors import InvalidToken
 from authnb.quirks import TENANT, in_tenant
+from authnb.transport import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -110,8 +111,8 @@ def _verified(signed: jws.CompactSignature, keys: Keys) -> tuple[dict[str, Any],
             raise
         key_issuer = _try_keys(signed, renewed)
     try:
-        claims = json.loads(signed.payload or b"")
-    except (ValueError, RecursionError):
+        claims = parse(signed.payload or b"")
+    except ValueError:
         claims = None
     if not isinstance(claims, dict):
         raise _invalid("its claims are no JSON object")
@@ -121,7 +122,7 @@ def _verified(signed: jws.CompactSignature, keys: Keys) -> tuple[dict[str, Any],
 def _read(id_token: str) -> jws.CompactSignature:
     try:
         signed = jws.extract_compact(id_token.encode(), registry=_REGISTRY)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, RecursionError):
         raise _invalid("it is not a signed JSON Web Token") from None
     header = signed.headers()
     if not isinstance(header, dict):  # joserfc takes the text "alg" for one that has it

@@ -139,7 +139,10 @@ class Redactor:
 
 def _from_now(moment: float) -> str:
     """When that is, in minutes, as people say it."""
-    minutes = round((moment - time.time()) / 60)
+    try:
+        minutes = round((moment - time.time()) / 60)
+    except (ValueError, OverflowError):  # as JSON has it, a number may be of any size, or none
+        return "at no time"
     much = "1 minute" if abs(minutes) == 1 else f"{abs(minutes)} minutes"
     if minutes:
         return f"in {much}" if minutes > 0 else f"{much} ago"
@@ -159,7 +162,7 @@ def _request(seen: Seen) -> Iterable[tuple[str, Any]]:
 def _answer(seen: Seen) -> Iterable[tuple[str, Any]]:
     yield from _headers(seen.answer_headers, _ANSWER_HEADERS)
     if location := _header(seen.answer_headers, "Location"):
-        yield from _pairs(urlsplit(location).query)
+        yield from _pairs(location.partition("#")[0].partition("?")[2])
     kind = _header(seen.answer_headers, "Content-Type") or ""
     if seen.answer and "json" in kind:
         yield from _members(seen.answer)

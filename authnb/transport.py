@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0  # seconds
 ANSWER_DEADLINE = 20.0  # seconds for one whole answer
 ANSWER_LIMIT = 1 << 20  # bytes of one whole answer, unpacked
+_DEEPEST = 32  # lists and objects within each other
 
 S = TypeVar("S", bound=requests.Session)
 
@@ -228,11 +229,27 @@ def asking(what: str, url: str) -> Iterator[None]:
         ) from None
 
 
+def parse(content: bytes | str) -> Any:
+    """The JSON value in this; `ValueError` if it is none, or nested as no honest one is: then none could write it."""
+    try:
+        value = json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not _is_flat(value, _DEEPEST):
+        raise ValueError("nested too deep")
+    return value
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_flat(one, levels - 1) for one in inner)
+
+
 def read_object(response: requests.Response, what: str) -> dict[str, Any]:
     """The JSON object in an answer, or a `ProviderError` that says what came instead."""
     try:
-        value = json.loads(response.content)
-    except (ValueError, RecursionError):
+        value = parse(response.content)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         kind = response.headers.get("content-type", "no content type")[:60]

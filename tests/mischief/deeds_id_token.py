@@ -51,6 +51,16 @@ rows(
     },
     lambda play, changes: play.claims.update(changes),
 )
+
+
+@deed("ID token: claims nested nine hundred times", "invalid_token")
+def _(play: Play) -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    play.claims["x"] = deep
+
+
 rows(
     "ID token",
     None,
@@ -150,6 +160,8 @@ rows(
         "three dots": "...",
         "five parts": "a.b.c.d.e",
         "claims are a list": f"{encode({'alg': 'RS256'})}.{encode([1])}.AA",
+        "claims nested without end": f"{encode({'alg': 'RS256', 'kid': 'one'})}.{'W1tb' * 3000}.AA",
+        "header nested without end": f"{'W1tb' * 1500}.{encode({})}.AA",
         "header is a text": f"{encode('alg')}.{encode({})}.AA",
         "huge": "a" * 200_000,
     },

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mutations import MUTANTS, Mutant
 
-PATIENCE = 120  # seconds for the tests of one mutant
+PATIENCE = 300  # seconds for the tests of one mutant
 ROOT = Path(__file__).parent.parent.parent
 
 

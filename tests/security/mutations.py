@@ -240,27 +240,6 @@ MUTANTS = [
         tests=ANSWERS,
     ),
     Mutant(
-        check="origin of the API",
-        file="bearer.py",
-        old="if self.origins and origin(url) not in self.origins:",
-        new="if False:",
-        tests=(ORIGINS, "-k", "foreign"),
-    ),
-    Mutant(
-        check="https for the token",
-        file="bearer.py",
-        old="        if not is_secure(url):",
-        new="        if False:",
-        tests=(ORIGINS, "-k", "https"),
-    ),
-    Mutant(
-        check="token dropped at a redirect elsewhere",
-        file="session.py",
-        old="return origin(old_url) != origin(new_url)",
-        new="return False",
-        tests=(ORIGINS, "-k", "redirect_elsewhere"),
-    ),
-    Mutant(
         check="critical headers (crit)",
         file="identity.py",
         old='if "crit" in header:',

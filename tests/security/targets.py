@@ -16,9 +16,11 @@ from authnb.answers import AuthorizationResponse, read_device_authorization, rea
 from authnb.cipher import _fernet
 from authnb.clock import Clock
 from authnb.errors import AuthnbError
+from authnb.exchange import Seen
 from authnb.files import _parse
 from authnb.identity import verify_id_token
 from authnb.provider import Keys, Provider, _read_metadata
+from authnb.record_redact import Redactor
 from authnb.registration import read_account, read_form
 from authnb.transport import read_object
 from authnb.userinfo import read_userinfo
@@ -136,6 +138,21 @@ def jwks(data: bytes) -> None:
         _verify(_compact(b'{"alg":"ES256"}', CLAIMS), [key for key in keys if isinstance(key, dict)])
 
 
+def recorded(data: bytes) -> None:
+    """An exchange in a record."""
+    seen = Seen(
+        sender="client",
+        method="POST",
+        url=f"{ISSUER}/token?{data.decode('latin-1')}",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=data,
+        status=200,
+        answer_headers={"Content-Type": "application/json", "Location": data.decode("latin-1")},
+        answer=data,
+    )
+    Redactor(reveal=False).exchange(1, seen, "provider")
+
+
 def date(data: bytes) -> None:
     """The provider's clock."""
     Clock().heard(data.decode("latin-1"))
@@ -174,6 +191,9 @@ TARGETS: dict[Callable[[bytes], None], bytes] = {
     claims: CLAIMS,
     header: _json(alg="ES256", kid="k", typ="JWT", x5t="AA"),
     jwks: b"\0" + _json(keys=[PUBLIC, {"kty": "RSA", "n": "AQAB", "e": "AQAB", "use": "sig"}]),
+    recorded: _json(
+        access_token="at-SECRET", expires_at=1_800_000_000, id_token=_compact(b'{"alg":"ES256"}', CLAIMS)
+    ),
     date: b"Mon, 23 Nov 2026 12:00:00 GMT",
     stored: _json(
         account={"profile": "p", "issuer": ISSUER, "client_id": CLIENT},
