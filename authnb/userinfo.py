@@ -36,8 +36,11 @@ def is_needed(provider: Provider, token: Mapping[str, Any], scope: str) -> bool:
 def user_address(provider: Provider, token: Mapping[str, Any]) -> str | None:
     """Where this person is told of, if the token answer says so: nowhere but at the provider."""
     named = token.get(provider.quirks.user_address or "")
-    address = urljoin(provider.issuer, named) if isinstance(named, str) else None
-    return address if address and urlsplit(address)[:2] == urlsplit(provider.issuer)[:2] else None
+    try:
+        address = urljoin(provider.issuer, named) if isinstance(named, str) else ""
+        return address if urlsplit(address)[:2] == urlsplit(provider.issuer)[:2] else None
+    except ValueError:  # it is no address
+        return None
 
 
 def read_userinfo(

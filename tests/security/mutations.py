@@ -157,7 +157,7 @@ MUTANTS = [
     ),
     Mutant(
         check="the person stays the same at renewal",
-        file="client.py",
+        file="userinfo.py",
         old='if known and told.get("sub") != known["sub"]:',
         new="if False:",
         tests=("tests/test_client.py",),

@@ -28,9 +28,12 @@ ROOT = sys.platform == "linux" and os.getuid() == 0
 
 # Signs in as this user; before, once, as who we are, to load what another may not be allowed to read
 SIGNING_IN = """
-import os, sys, webbrowser
+import importlib, os, pkgutil, sys, webbrowser
 import authnb
 from authnb.demo.person import Person
+for module in pkgutil.walk_packages(authnb.__path__, "authnb."):
+    if not module.name.endswith("__"):
+        importlib.import_module(module.name)
 how = {"client_id": sys.argv[3], "mode": "loopback"}
 first = authnb.login(sys.argv[2], view=None, profile="first", **how)
 Person(sys.argv[2]).visit(first.verification().uri)
