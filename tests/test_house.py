@@ -108,6 +108,18 @@ def test_environment_installs_what_pyproject_names() -> None:
     assert set(extras[1].split(",")) == set(project["optional-dependencies"])
 
 
+def test_every_page_is_linked() -> None:
+    """From the README, or from a page that is."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+    begin = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "SECURITY.md"))
+    reached, more = set(), set(re.findall(r"\(docs/([\w-]+\.md)", begin))
+    while more:
+        reached |= more
+        linked = {name for page in more for name in re.findall(r"\(([\w-]+\.md)", pages[page])}
+        more = (linked & set(pages)) - reached
+    assert reached == set(pages)
+
+
 def test_public_names_are_there_and_lazy() -> None:
     for name in authnb.__all__:
         assert getattr(authnb, name) is not None
