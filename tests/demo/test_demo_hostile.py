@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -51,10 +52,11 @@ def test_a_password_is_never_sent_on(demo: DemoProvider) -> None:
 def test_markup_in_a_clients_name_is_text(tmp_path: Path) -> None:
     """On every page that names it."""
     database = tmp_path / "provider.sqlite"
+    with DemoProvider(database=database):
+        pass  # so that there is one
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE clients SET name = ?", [MARKUP])
     with DemoProvider(database=database) as demo:
-        with sqlite3.connect(database) as connection:
-            connection.execute("UPDATE clients SET name = ?", [MARKUP])
-        connection.close()
         window = Window(demo)
         pages = [window.get(ask(demo).url), window.get(ask(demo, prompt="create").url)]
         window.sign_up()
