@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import CHROMIUM, Desk, Server, login
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from authnb.demo import DemoProvider
@@ -52,6 +53,7 @@ def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         notebook.panel.get_by_label("E-mail").fill("ada@example")
         notebook.panel.get_by_label("Password", exact=True).fill("a long passphrase")
         notebook.panel.get_by_label("Password", exact=True).blur()
+        desk.page.set_viewport_size({"width": 900, "height": 1100})
         yield "sign-up", notebook
         notebook.panel.get_by_role("button", name="Cancel").click()
     with desk.notebook(login(demo, mode="device")) as notebook:
@@ -97,6 +99,31 @@ def others(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         yield "not-live", notebook
 
 
+# What the README and docs/ show
+SHEETS = {
+    "panel": ("waiting", "device", "signed-in"),
+    "sign-up": ("sign-up",),
+    "states": ("choosing", "failed", "signed-out", "not-live"),
+}
+
+
+def sheet(folder: Path, name: str) -> None:
+    """Several states in one picture: light on the left, dark on the right."""
+    columns = [[Image.open(folder / f"{state}-{theme}.png") for state in SHEETS[name]] for theme in THEMES][
+        :2
+    ]
+    width, gap = columns[0][0].width, 12
+    height = sum(picture.height + gap for picture in columns[0]) + gap
+    whole = Image.new("RGB", (2 * width + 4 * gap, height), "#fff")
+    whole.paste("#111", (width + 2 * gap, 0, whole.width, height))
+    for left, pictures in zip((gap, width + 3 * gap), columns, strict=True):
+        top = gap
+        for picture in pictures:
+            whole.paste(picture, (left, top))
+            top += picture.height + gap
+    whole.save(folder / f"{name}.png", optimize=True)
+
+
 def main(folder: Path) -> None:
     """Take them all."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +141,13 @@ def main(folder: Path) -> None:
                 desk.page.wait_for_function("label => document.body.dataset.jpThemeName === label", arg=label)
                 desk.page.locator("#jupyterlab-splash").wait_for(state="detached")
                 desk.page.evaluate("() => document.activeElement.blur()")
+                desk.page.mouse.move(0, 0)
                 notebook.panel.screenshot(path=str(folder / f"{name}-{theme}.png"))
             desk.theme(THEMES["light"])
         desk.close()
         browser.close()
+    for name in SHEETS:
+        sheet(folder, name)
 
 
 if __name__ == "__main__":

@@ -324,6 +324,7 @@ def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> 
             assert violations(desk.page, ".authnb") == []
             notebook.press("Use a code instead")
             code = user_code(notebook)
+            notebook.link("Open with the code").hover()
             assert violations(desk.page, ".authnb") == []
             notebook.press("Cancel")
             notebook.phase("cancelled")

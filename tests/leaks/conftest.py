@@ -23,12 +23,13 @@ ROWS: dict[str, dict[str, dict[str, int]]] = {}
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProvider]:
     """The provider, whose client with a secret may sign in at a notebook too."""
     path = tmp_path_factory.mktemp("provider") / "accounts.sqlite"
+    DemoProvider(path).start().close()  # it reads its clients when it starts
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "UPDATE clients SET redirect_uris = redirect_uris || ' http://127.0.0.1/callback' WHERE id = ?",
+            [DemoProvider.web_client_id],
+        )
     with DemoProvider(path, device_interval=1) as provider:
-        with closing(sqlite3.connect(path)) as database, database:
-            database.execute(
-                "UPDATE clients SET redirect_uris = redirect_uris || ' http://127.0.0.1/callback' WHERE id = ?",
-                [provider.web_client_id],
-            )
         yield provider
 
 
