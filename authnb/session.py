@@ -109,7 +109,7 @@ class Session(OAuth2Session):
 
     @token.setter
     def token(self, token: Mapping[str, Any] | None) -> None:
-        ours = token if token is None or isinstance(token, Token) else Token(dict(token))
+        ours = token if token is None or isinstance(token, Token) else Token(token)
         self.token_auth.set_token(ours)
 
     @property
