@@ -17,6 +17,7 @@ from authnb.demo.models import Account, Attempts, Browser, digest
 FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
+BROWSER_LIFETIME = 30 * 24 * 3600.0
 
 
 class NameTaken(Exception):
@@ -121,7 +122,8 @@ def sign_out() -> None:
 def signed_in() -> Browser | None:
     """Give this browser if somebody is signed in in it."""
     secret = session.get("browser")
-    return db().get(Browser, digest(secret)) if secret else None
+    browser = db().get(Browser, digest(secret)) if secret else None
+    return browser if browser and browser.auth_time + BROWSER_LIFETIME > now() else None
 
 
 @cache

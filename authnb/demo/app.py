@@ -14,8 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 from authnb.demo import api, authorize, device, endpoints, logout, signing
 from authnb.demo.authorization_server import Server
-from authnb.demo.context import Context, Settings, provider
+from authnb.demo.context import Context, Settings, now, provider
 from authnb.demo.models import Client, Setting
+from authnb.demo.purge import Purge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -65,6 +66,7 @@ def create_app(
         clock=clock,
         sessions=sessions,
         clients=clients,
+        purge=Purge(sessions),
         signing_key=signing_key,
         server=Server(settings),
     )
@@ -79,6 +81,7 @@ def create_app(
         app.register_blueprint(blueprint)
 
     app.before_request(_known_host_only)
+    app.after_request(_purge)
     app.after_request(_commit)
     app.after_request(_add_headers)
     app.teardown_request(_end_transaction)
@@ -102,6 +105,14 @@ def _check(redirect_uris: Iterable[str]) -> None:
 def _commit(response: Response) -> Response:
     if "db" in g and response.status_code < 500:  # noqa: PLR2004  what broke is rolled back
         g.db.commit()
+    return response
+
+
+def _purge(response: Response) -> Response:
+    """Now and then, when the answer is on its way."""
+    moment, purge = now(), provider().purge
+    if purge.is_due(moment):
+        response.call_on_close(lambda: purge.run(moment))
     return response
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from authnb.demo.authorization_server import Server
     from authnb.demo.models import Client
+    from authnb.demo.purge import Purge
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
@@ -48,6 +49,7 @@ class Context:
     clock: Callable[[], float]
     sessions: sessionmaker[Session]
     clients: dict[str, Client] = field(repr=False)
+    purge: Purge
     signing_key: RSAKey = field(repr=False)
     server: Server
 

@@ -150,12 +150,12 @@ class AuthorizationCode(Base, AuthorizationCodeMixin):
 
     __tablename__ = "authorization_codes"
     digest: Mapped[str] = mapped_column(primary_key=True)
-    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"))
+    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"), index=True)
     redirect_uri: Mapped[str]
     code_challenge: Mapped[str]
     code_challenge_method: Mapped[str]
     nonce: Mapped[str | None]
-    expires_at: Mapped[float]
+    expires_at: Mapped[float] = mapped_column(index=True)
     used_at: Mapped[float | None]
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
@@ -176,11 +176,11 @@ class DeviceCode(Base, DeviceCredentialMixin):
     user_code_digest: Mapped[str] = mapped_column(unique=True)
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"))
     scope: Mapped[str]
-    expires_at: Mapped[float]
+    expires_at: Mapped[float] = mapped_column(index=True)
     interval: Mapped[int]
     polled_at: Mapped[float | None]
     decided_at: Mapped[float | None]
-    authorization_id: Mapped[int | None] = mapped_column(ForeignKey("authorizations.id"))
+    authorization_id: Mapped[int | None] = mapped_column(ForeignKey("authorizations.id"), index=True)
     used_at: Mapped[float | None]
     client: Mapped[Client] = relationship()
     authorization: Mapped[Authorization | None] = relationship(lazy="joined")
@@ -199,8 +199,8 @@ class RefreshToken(Base, TokenMixin):
 
     __tablename__ = "refresh_tokens"
     digest: Mapped[str] = mapped_column(primary_key=True)
-    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"))
-    expires_at: Mapped[float]
+    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"), index=True)
+    expires_at: Mapped[float] = mapped_column(index=True)
     used_at: Mapped[float | None]
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
@@ -218,9 +218,9 @@ class AccessToken(Base, TokenMixin):
 
     __tablename__ = "access_tokens"
     digest: Mapped[str] = mapped_column(primary_key=True)
-    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"))
+    authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"), index=True)
     scope: Mapped[str]
-    expires_at: Mapped[float]
+    expires_at: Mapped[float] = mapped_column(index=True)
     revoked_at: Mapped[float | None]
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
