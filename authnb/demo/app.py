@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from flask.typing import ResponseReturnValue
-    from sqlalchemy.orm import Session, sessionmaker
+    from sqlalchemy.orm import Session
+
+    from authnb.demo.database import Database
 
 NATIVE_CLIENT_ID = "notebook"
 WEB_CLIENT_ID = "web"
@@ -33,7 +35,7 @@ JSON_PATHS = ("/api/", "/.well-known/", "/jwks", "/token", "/revoke", "/device_a
 
 def create_app(
     issuer: str,
-    sessions: sessionmaker[Session],
+    database: Database,
     settings: Settings,
     clock: Callable[[], float],
     redirect_uris: Collection[str] = (),
@@ -44,7 +46,7 @@ def create_app(
     one that is none.
     """
     _check(redirect_uris)
-    with sessions.begin() as session:
+    with database.sessions.begin() as session:
         signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
         _register_clients(session, redirect_uris)
@@ -64,9 +66,10 @@ def create_app(
         issuer=issuer,
         settings=settings,
         clock=clock,
-        sessions=sessions,
+        engine=database.engine,
+        sessions=database.sessions,
         clients=clients,
-        purge=Purge(sessions),
+        purge=Purge(database.sessions),
         signing_key=signing_key,
         server=Server(settings),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joserfc.jwk import RSAKey
-    from sqlalchemy import CursorResult, Select, Update
+    from sqlalchemy import CursorResult, Engine, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.authorization_server import Server
@@ -47,6 +47,7 @@ class Context:
     issuer: str
     settings: Settings
     clock: Callable[[], float]
+    engine: Engine
     sessions: sessionmaker[Session]
     clients: dict[str, Client] = field(repr=False)
     purge: Purge

@@ -33,21 +33,21 @@ class Database:
 
         # Rows hold password hashes and keys, and an engine logs rows and parameters at DEBUG.
         logging.getLogger("sqlalchemy.engine.Engine.authnb-demo").setLevel(logging.WARNING)
-        self._engine = create_engine(url, hide_parameters=True, logging_name="authnb-demo", **options)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _set_up_sqlite)
-            event.listen(self._engine, "begin", _begin_immediate)
+        self.engine = create_engine(url, hide_parameters=True, logging_name="authnb-demo", **options)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_immediate)
         try:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 Base.metadata.create_all(connection)
         except BaseException:
             self.close()
             raise
-        self.sessions: sessionmaker[Session] = sessionmaker(self._engine, expire_on_commit=False)
+        self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

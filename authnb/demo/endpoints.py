@@ -56,7 +56,7 @@ def device_authorization() -> ResponseReturnValue:
 def userinfo() -> ResponseReturnValue:
     """OpenID Connect Core 1.0 section 5.3."""
     access = bearer_token("openid")
-    return jsonify(user_claims(access.authorization.account, access.scope))
+    return jsonify(user_claims(access, access.scope))
 
 
 def _malformed() -> Response | None:

@@ -80,7 +80,7 @@ def _half_hash(access_token: str) -> str:
     return urlsafe_b64encode(sha256(access_token.encode()).digest()[:16]).decode().rstrip("=")
 
 
-def user_claims(account: Account, scope: str) -> dict[str, Any]:
+def user_claims(account: Account | Any, scope: str) -> dict[str, Any]:
     """What the scope lets a client know of a person (OpenID Connect Core 1.0 section 5.4)."""
     claims = UserInfo(
         sub=account.id,

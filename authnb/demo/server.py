@@ -106,9 +106,7 @@ class DemoProvider(RunningProvider):
             issuer = f"http://{HOST}:{port}"
             if self._public is not None:
                 issuer = self._public.replace("{port}", str(port))
-            app = create_app(
-                issuer, self._database.sessions, self._settings, self._clock, self._redirect_uris
-            )
+            app = create_app(issuer, self._database, self._settings, self._clock, self._redirect_uris)
         except BaseException:
             listener.close()
             self.close()
