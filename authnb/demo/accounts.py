@@ -7,7 +7,7 @@ import secrets
 from functools import cache
 
 from flask import session
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -18,6 +18,15 @@ FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
 BROWSER_LIFETIME = 30 * 24 * 3600.0
+
+# statements made once, as making one takes longer than executing it
+_OF_NAME = select(Account).where(Account.name_key == bindparam("name_key"))
+_FORGET = delete(Attempts).where(Attempts.subject == bindparam("which"))
+_COUNT = (
+    update(Attempts)
+    .where(Attempts.subject == bindparam("which"), Attempts.failures == bindparam("as_read"))
+    .values(failures=bindparam("now_failed"), not_before=bindparam("wait_until"))
+)
 
 
 class NameTaken(Exception):
@@ -34,7 +43,8 @@ class TooManyAttempts(Exception):
 
 def find_account(name: str) -> Account | None:
     """Give the account of that name, in whatever case."""
-    return db().scalar(select(Account).where(Account.name_key == name.strip().casefold()))
+    found: Account | None = db().scalar(_OF_NAME, {"name_key": name.strip().casefold()})
+    return found
 
 
 def create_account(*, name: str, email: str, full_name: str, password: str) -> Account:
@@ -84,9 +94,8 @@ def count_attempt(subject: str) -> None:
     attempts = db().get(Attempts, subject, populate_existing=True)
     if attempts is None:
         attempts = Attempts(subject=subject, failures=0, not_before=0.0)
-        db().add(attempts)
         try:
-            db().flush()
+            db().execute(insert(Attempts), {"subject": subject, "failures": 0, "not_before": 0.0})
         except IntegrityError:
             db().rollback()
             raise TooManyAttempts(1) from None
@@ -94,14 +103,15 @@ def count_attempt(subject: str) -> None:
         raise TooManyAttempts(math.ceil(attempts.not_before - moment))
     failures = 1 if moment > attempts.not_before + FORGIVEN_AFTER else attempts.failures + 1
     wait = min(2.0 ** (failures - FREE_FAILURES - 1), LONGEST_WAIT) if failures > FREE_FAILURES else 0.0
-    as_read = update(Attempts).where(Attempts.subject == subject, Attempts.failures == attempts.failures)
-    if not changed(as_read.values(failures=failures, not_before=moment + wait)):
+    if not changed(
+        _COUNT, which=subject, as_read=attempts.failures, now_failed=failures, wait_until=moment + wait
+    ):
         raise TooManyAttempts(1)
 
 
 def forget_attempts(subject: str) -> None:
     """Start again from zero, after a right one."""
-    db().execute(delete(Attempts).where(Attempts.subject == subject))
+    changed(_FORGET, which=subject)
 
 
 def sign_in(account: Account) -> None:
@@ -109,7 +119,8 @@ def sign_in(account: Account) -> None:
     sign_out()
     secret = secrets.token_urlsafe(32)
     session["browser"] = secret
-    db().add(Browser(digest=digest(secret), account_id=account.id, auth_time=now()))
+    browser = {"digest": digest(secret), "account_id": account.id, "auth_time": now()}
+    db().execute(insert(Browser), browser)
 
 
 def sign_out() -> None:

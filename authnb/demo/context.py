@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joserfc.jwk import RSAKey
-    from sqlalchemy import CursorResult, Engine, Select, Update
+    from sqlalchemy import CursorResult, Delete, Engine, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.authorization_server import Server
@@ -66,8 +66,8 @@ def now() -> float:
     return provider().clock()
 
 
-def changed(statement: Update, **values: Any) -> int:
-    """Execute an UPDATE and give the number of rows that it changed; objects read before stay as they were."""
+def changed(statement: Update | Delete, **values: Any) -> int:
+    """Execute it and give the number of rows that it changed; objects that were read before stay as they were."""
     untouched = {"synchronize_session": False}
     result = db().execute(statement, values or None, execution_options=untouched)
     return cast("CursorResult[Any]", result).rowcount
