@@ -38,14 +38,14 @@ def save_token(token: TokenResponse, request: Any) -> None:
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
     }
-    db().execute(insert(AccessToken), access_token)
+    db().connection().execute(insert(AccessToken), access_token)
     if "refresh_token" in token:
         refresh_token = {
             "digest": digest(token["refresh_token"]),
             "authorization_id": family,
             "expires_at": now() + provider().settings.refresh_token_lifetime,
         }
-        db().execute(insert(RefreshToken), refresh_token)
+        db().connection().execute(insert(RefreshToken), refresh_token)
 
 
 def _of_its_own(request: Any) -> int:
