@@ -9,7 +9,6 @@ the one its user signed in with (``JUPYTERHUB_API_TOKEN``).
 from __future__ import annotations
 
 import base64
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from authnb.answers import Token
 from authnb.errors import LoginFailed, ProviderError
-from authnb.transport import asking, is_secure, provider_session, read_object
+from authnb.transport import asking, is_secure, parse, provider_session, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +149,7 @@ def _expiry(access_token: str) -> int | None:
     """When a JWT ends by its own word (RFC 7519 section 4.1.4); it is not ours to verify, and not relied on."""
     try:
         payload = access_token.split(".")[1]
-        expires_at = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]
+        expires_at = parse(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]
         return int(expires_at)
     except (IndexError, ValueError, TypeError, KeyError, OverflowError):
         return None

@@ -164,7 +164,9 @@ def test_the_token_is_a_dict_that_can_be_set(kind: type) -> None:
 def test_times_become_numbers_as_the_token_is_set(kind: type) -> None:
     """In the dict that was handed over too, as Authlib does it."""
     session = kind("client")
-    answer = session.token_from_fragment("https://a/cb#access_token=x&token_type=bearer&expires_at=4000000000")
+    answer = session.token_from_fragment(
+        "https://a/cb#access_token=x&token_type=bearer&expires_at=4000000000"
+    )
     assert answer["expires_at"] == session.token["expires_at"] == 4_000_000_000
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ import requests
 from joserfc import jwk, jws
 
 from authnb.answers import AuthorizationResponse, read_device_authorization, read_token
+from authnb.callbacks import Inbox
 from authnb.cipher import _fernet
 from authnb.clock import Clock
+from authnb.documents import LONGEST, fresh_for
 from authnb.errors import AuthnbError
 from authnb.exchange import Seen
 from authnb.files import _parse
@@ -23,6 +26,7 @@ from authnb.provider import Keys, Provider, _read_metadata
 from authnb.record_redact import Redactor
 from authnb.registration import read_account, read_form
 from authnb.transport import read_object
+from authnb.trusted import _bearer
 from authnb.userinfo import read_userinfo
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ PROVIDER = Provider(ISSUER, authorization_response_iss_parameter_supported=True)
 TOKEN = {"access_token": "at-SECRET", "userinfo": {"sub": "1"}}
 KEY = jwk.generate_key("EC", "P-256", {"kid": "k"}, private=True)
 PUBLIC = KEY.as_dict(private=False)
+PASTED = b"https://hub.example.org/callback.html"
 STATUSES = (200, 400, 401, 500)
 
 
@@ -82,6 +87,18 @@ def callback(data: bytes) -> None:
     """The query that comes back to the listener."""
     for query in (data.decode("latin-1"), "state=s&" + data.decode("latin-1")):
         response = AuthorizationResponse.parse(query, "s")
+        if response is not None:
+            response.check(PROVIDER)
+
+
+def pasted(data: bytes) -> None:
+    """An address that a person pastes, or a page hands over."""
+    for address in (data, PASTED + data):
+        inbox = Inbox()
+        inbox.expect(PASTED.decode(), "s")
+        with suppress(AuthnbError):
+            inbox.submit(address.decode("latin-1"))
+        response = inbox.answer()
         if response is not None:
             response.check(PROVIDER)
 
@@ -153,6 +170,19 @@ def recorded(data: bytes) -> None:
     Redactor(reveal=False).exchange(1, seen, "provider")
 
 
+def vouched(data: bytes) -> None:
+    """A token that another place gives: its end is read, if it is a JWT."""
+    _bearer(data.decode("latin-1"))
+    _bearer(f"a.{_base64(data).decode()}.a")
+
+
+def freshness(data: bytes) -> None:
+    """For how long an answer may be used again."""
+    lines = data.decode("latin-1").partition("\n")
+    if not 0 <= fresh_for({"Cache-Control": lines[0], "Age": lines[2]}) <= LONGEST:
+        raise AssertionError("kept too long")
+
+
 def date(data: bytes) -> None:
     """The provider's clock."""
     Clock().heard(data.decode("latin-1"))
@@ -171,6 +201,7 @@ def key(data: bytes) -> None:
 # Each with an honest example
 TARGETS: dict[Callable[[bytes], None], bytes] = {
     callback: b"code=c&state=s&iss=https%3A%2F%2Fid.example.org",
+    pasted: b"?code=c&state=s&iss=https%3A%2F%2Fid.example.org",
     metadata: b"\0"
     + _json(
         issuer=ISSUER,
@@ -194,6 +225,8 @@ TARGETS: dict[Callable[[bytes], None], bytes] = {
     recorded: _json(
         access_token="at-SECRET", expires_at=1_800_000_000, id_token=_compact(b'{"alg":"ES256"}', CLAIMS)
     ),
+    vouched: b'{"exp": 1800000000}',
+    freshness: b"public, max-age=3600\n10",
     date: b"Mon, 23 Nov 2026 12:00:00 GMT",
     stored: _json(
         account={"profile": "p", "issuer": ISSUER, "client_id": CLIENT},

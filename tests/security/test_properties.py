@@ -66,6 +66,13 @@ def test_the_honest_example_is_taken(target: Callable[[bytes], None]) -> None:
 
 
 @every_target
+@pytest.mark.parametrize("piece", [b"[", b'{"exp":'])
+def test_nested_without_end(target: Callable[[bytes], None], piece: bytes) -> None:
+    for data in (piece * 2000, b"\0" + piece * 2000):  # a status may be before it
+        tried(target, data)
+
+
+@every_target
 @EXAMPLES
 @given(data=st.binary(max_size=300))
 def test_any_bytes(target: Callable[[bytes], None], data: bytes) -> None:
