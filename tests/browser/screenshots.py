@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbconvert
 from harness import CHROMIUM, Desk, Server, login
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
@@ -14,9 +16,10 @@ from playwright.sync_api import expect, sync_playwright
 from authnb.demo import DemoProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness import Notebook
+    from playwright.sync_api import Browser
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
 
@@ -99,6 +102,55 @@ def others(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         yield "not-live", notebook
 
 
+def without_a_panel(desk: Desk, demo: DemoProvider, browser: Browser, folder: Path) -> None:
+    """What is left to see: reopened, exported, and in a front end that has no widgets."""
+    kernel = desk.server.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
+    with desk.notebook(login(demo), kernel=kernel) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+        notebook.save()
+    desk.server.ask("DELETE", f"kernels/{kernel}")
+    notebook.kernel = desk.server.kernel
+    notebook.open()
+    output = desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputWrapper")
+    output.get_by_text("Signed in as").wait_for()
+    output.screenshot(path=str(folder / "reopened.png"))
+    notebook.close()
+    html, _ = nbconvert.HTMLExporter().from_filename(str(desk.server.folder / notebook.name))
+    page = browser.new_page(viewport={"width": 900, "height": 500}, offline=True)
+    page.set_content(html)
+    page.locator(".jp-Cell-outputWrapper").screenshot(path=str(folder / "exported.png"))
+    page.close()
+    with tempfile.TemporaryDirectory() as home:
+        config = Path(home) / "server" / "config" / "labconfig" / "page_config.json"
+        config.parent.mkdir(parents=True)
+        config.write_text(json.dumps({"disabledExtensions": {"@jupyter-widgets/jupyterlab-manager": True}}))
+        with Server(Path(home) / "server") as server:
+            plain = Desk(server, browser)
+            with plain.notebook(login(demo)) as notebook:
+                notebook.run_all()
+                output = plain.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputWrapper")
+                output.get_by_text("Waiting for somebody").wait_for()
+                output.screenshot(path=str(folder / "no-widgets.png"))
+                notebook.command("notebook:interrupt-kernel")
+                notebook.idle()
+            plain.close()
+
+
+def stacked(folder: Path, names: Sequence[str], target: str) -> None:
+    """Pictures one below the other."""
+    pictures = [Image.open(folder / f"{name}.png") for name in names]
+    size = max(picture.width for picture in pictures), sum(picture.height + 12 for picture in pictures)
+    whole, top = Image.new("RGB", size, "#ddd"), 0
+    for picture in pictures:
+        whole.paste("#fff", (0, top, size[0], top + picture.height))
+        whole.paste(picture, (0, top))
+        top += picture.height + 12
+    whole.save(folder / target, optimize=True)
+
+
 # What the README and docs/ show
 SHEETS = {
     "panel": ("waiting", "device", "signed-in"),
@@ -144,6 +196,8 @@ def main(folder: Path) -> None:
                 desk.page.mouse.move(0, 0)
                 notebook.panel.screenshot(path=str(folder / f"{name}-{theme}.png"))
             desk.theme(THEMES["light"])
+        without_a_panel(desk, demo, browser, folder)
+        stacked(folder, ("reopened", "exported", "no-widgets"), "plain.png")
         desk.close()
         browser.close()
     for name in SHEETS:
