@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-MEASURES = ("startup", "round_trips", "latency", "calls", "stampede", "memory", "identity", "clicks")
+MEASURES = (
+    "startup",
+    "round_trips",
+    "latency",
+    "calls",
+    "stampede",
+    "memory",
+    "identity",
+    "clicks",
+    "provider_load",
+    "class_of_300",
+)
 
 
 @dataclass(frozen=True)
