@@ -221,6 +221,7 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
 def _code(login: Login, verification: Verification, deaf: str | None) -> list[Node | None]:
     """A code to enter on any device."""
     code, complete = verification.user_code or "", verification.uri_complete
+    first = verification.sign_up_uri
     qr = segno.make(complete or verification.uri, micro=False).svg_data_uri(border=2, light="#fff")
     place = ["a", {"href": verification.uri, **_ELSEWHERE}, verification.uri.partition("://")[2]]
     spoken = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
@@ -237,6 +238,7 @@ def _code(login: Login, verification: Verification, deaf: str | None) -> list[No
     ]
     warning = ". Only go on if you started this sign-in yourself."
     return [
+        _row(_link(first, "Create an account first")) if first else None,
         ["div", {"class": "authnb-columns"}, *columns],
         _quiet("The code is good for ", ["countdown", {}], warning),
         _row(*_others(login, deaf, "authnb-plain")),

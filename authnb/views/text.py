@@ -22,13 +22,12 @@ def lines(login: Login) -> list[str]:
         return ["Where do you want to sign in?", *choices] if asks else [f"Signing in at {host} …"]
     if login.status == "waiting":
         verification = login.verification()
-        if verification.sign_up_uri is not None:
-            first = [f"Create an account at {host} first, on this page:", verification.sign_up_uri]
-            return [*first, "Then open this address in your browser to sign in:", verification.uri]
+        page = verification.sign_up_uri
+        first = [f"Create an account at {host} first, on this page:", page] if page else []
         if verification.user_code is None:
-            text = [f"To sign in at {host}, open this address in your browser:", verification.uri]
+            text = [*first, f"To sign in at {host}, open this address in your browser:", verification.uri]
             return [*text, *([_BY_HAND] if login.mode == "paste" else []), *_reason(login)]
-        text = [f"To sign in at {host}, open this address on any device:", verification.uri]
+        text = [*first, f"To sign in at {host}, open this address on any device:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
         return [*text, *_reason(login)]
@@ -48,17 +47,17 @@ def html(login: Login) -> str:
         verification = login.verification()
         address = escape(verification.uri_complete or verification.uri)
         link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">'
+        page = verification.sign_up_uri
+        first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
+        first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
         if verification.user_code is None:
-            page = verification.sign_up_uri
-            first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
-            first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
             then = "Waiting for you to sign in there. This notebook goes on by itself."
             then = " ".join([_BY_HAND if login.mode == "paste" else then, *_reason(login)])
             return f"{first}<p>{link}<b>Sign in at {host}</b></a></p><p>{escape(then)}</p>"
         page = escape(verification.uri)
         return (
-            f"<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> on any device and enter the code "
-            f"<b><code>{escape(verification.user_code)}</code></b></p>"
+            f"{first}<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> on any device and enter the "
+            f"code <b><code>{escape(verification.user_code)}</code></b></p>"
             "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself. "
             f"{escape(' '.join(_reason(login)))}</p>"
         )

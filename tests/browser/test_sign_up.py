@@ -129,6 +129,23 @@ def test_the_providers_own_page_instead(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("signed_in")
 
 
+def test_a_page_apart_and_then_a_code(desk: Desk, demo: DemoProvider) -> None:
+    """Where the page for accounts leads nowhere by itself, both are shown, the account first."""
+    cell = f"""
+import authnb
+from dataclasses import replace
+found = authnb.Provider.discover({demo.issuer!r})
+there = replace(found, authnb_signup=None, prompt_values_supported=(), sign_up_page=found.issuer + "/signup")
+await authnb.signup(there, client_id="notebook", mode="device")"""
+    with desk.notebook(cell) as notebook:
+        notebook.run_all()
+        notebook.phase("waiting")
+        assert notebook.address("Create an account first") == f"{demo.issuer}/signup"
+        code = notebook.panel.locator(".authnb-code").inner_text()
+        demo.approve(code, name="noether")
+        notebook.phase("signed_in")
+
+
 def test_a_form_that_would_send_a_password_in_the_clear(desk: Desk, demo: DemoProvider) -> None:
     cell = f"""
 import authnb

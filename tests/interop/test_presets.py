@@ -34,6 +34,7 @@ import authnb
 from authnb.errors import InvalidToken, ProviderError
 from authnb.presets import Preset, known
 from authnb.storage import MemoryStorage, SignIn
+from authnb.views.text import html, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -354,6 +355,8 @@ def test_a_page_apart_comes_before_the_sign_in(server: Server) -> None:
     asked = begun.verification()
     assert asked.sign_up_uri == f"{server.url}/signup"
     assert asked.user_code == "WDJB-MJHT"
+    for shown in ("\n".join(lines(begun)), html(begun)):
+        assert shown.index("/signup") < shown.index("/oauth/device") < shown.index("WDJB-MJHT")
     assert begun.wait(10).user["login"] == "octocat"
 
 
