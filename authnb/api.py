@@ -14,13 +14,10 @@ from authnb.client import Client
 from authnb.errors import InteractionRequired, StorageError
 from authnb.flows import TIMEOUT
 from authnb.place import Place, here, read_front_end
-from authnb.presets import find
 from authnb.provider import Provider
 from authnb.registration import FORM
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
-from authnb.trusted import client_secret
-from authnb.views.browser import PageOpener
 from authnb.views.text import NotebookView, TerminalView
 from authnb.ways import MODES, SIGN_UP_MODES, Wish
 
@@ -124,7 +121,11 @@ class _Registration:
     @cached_property
     def preset(self) -> Preset | None:
         """The preset that was named; `ValueError` for a name that none has."""
-        return None if isinstance(self.issuer, Provider) else find(self.issuer)
+        if isinstance(self.issuer, Provider) or self.issuer.partition(":")[2].startswith("//"):
+            return None
+        from authnb.presets import find  # noqa: PLC0415 - an address takes none of them
+
+        return find(self.issuer)
 
     @property
     def address(self) -> str:
@@ -136,6 +137,8 @@ class _Registration:
         """The client at that provider; discovered, unless it is ``known`` or was given, or is asked nothing."""
         secret = self.client_secret
         if mode == "client_credentials" and secret is None:
+            from authnb.trusted import client_secret  # noqa: PLC0415 - where a person signs in it is not needed
+
             secret = client_secret(os.environ)
         provider = self.issuer if isinstance(self.issuer, Provider) else known
         needs = (*_NEEDS.get(mode, ("authorization_endpoint",)), "token_endpoint")
@@ -209,6 +212,8 @@ def _begin(
     if len(kept) == 1:
         begun.choose(kept[0])  # whoever has chosen before is not asked again
     if wish.view is not None and place.opens_pages:
+        from authnb.views.browser import PageOpener  # noqa: PLC0415 - takes its time to load, and few open pages
+
         begun.watch(PageOpener())
     return begun
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -72,12 +73,17 @@ def running(bench: Bench, script: str, environment: dict[str, str]) -> Iterator[
 
 
 def link_of(process: subprocess.Popen[str]) -> str:
-    """The link it shows first."""
+    """The link it shows first; `RuntimeError` with what it said instead, within a minute."""
     said = []
-    for line in process.stdout or ():
-        said.append(line)
-        if found := LINK.search(line):
-            return found[0]
+    too_late = threading.Timer(60, process.kill)
+    too_late.start()
+    try:
+        for line in process.stdout or ():
+            said.append(line)
+            if found := LINK.search(line):
+                return found[0]
+    finally:
+        too_late.cancel()
     raise RuntimeError("".join(said))
 
 

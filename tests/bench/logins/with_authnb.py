@@ -2,5 +2,6 @@ import os
 
 import authnb
 
-api = authnb.login(os.environ["ISSUER"], client_id=os.environ["CLIENT_ID"], view="text").wait()
+login = authnb.login(os.environ["ISSUER"], client_id=os.environ["CLIENT_ID"], mode="loopback", view="text")
+api = login.wait()
 print("signed in", api.user["sub"])
