@@ -73,7 +73,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A line of what is to be reached, and what was. ``why`` says how far it is and what was tried, if it is not."""
+    """A line of what is to be reached, and what was. ``why`` is told if it was not, with what was tried."""
 
     what: str
     to_reach: str
@@ -82,14 +82,17 @@ class Goal:
     why: str = ""
 
 
-def at_most(what: str, limit: float, measured: float, *, unit: str = "", spec: str = ".2f") -> Goal:
-    """A goal that is a figure not to be exceeded."""
+def at_most(
+    what: str, limit: float, measured: float, *, unit: str = "", spec: str = ".2f", why: str = ""
+) -> Goal:
+    """A goal that is a figure not to be exceeded; ``why`` it is, should it be."""
     unit = unit and f" {unit}"
     return Goal(
         what=what,
         to_reach=f"at most {limit:g}{unit}",
         measured=f"{measured:{spec}}{unit}",
         reached=measured <= limit,
+        why=why,
     )
 
 
