@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from authnb import demo, flows
     from authnb.api import login, signup
     from authnb.client import Client
+    from authnb.diagnosis import doctor
     from authnb.errors import (
         AuthnbError,
         InteractionRequired,
@@ -44,6 +45,7 @@ _HOME = {
     "login": "api",
     "signup": "api",
     "Client": "client",
+    "doctor": "diagnosis",
     "AuthnbError": "errors",
     "InteractionRequired": "errors",
     "InvalidToken": "errors",
@@ -79,6 +81,7 @@ __all__ = [
     "TokenStorage",
     "Verification",
     "demo",
+    "doctor",
     "flows",
     "login",
     "preset",

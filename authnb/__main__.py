@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     demo.add_argument("--database", help="SQLAlchemy URL to keep accounts in (forgotten at the end)")
 
+    examine = commands.add_parser("doctor", help="say what would work here, and why not")
+    examine.add_argument("issuer", nargs="?", help="the provider's address or name")
     commands.add_parser("status", help="say who is signed in where, and until when; no token is shown")
     logout = commands.add_parser(
         "logout", help="end remembered sign-ins: revoke, forget, say what was possible"
@@ -64,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if passed_on and options.command != "lab":
         parser.error("only 'lab' passes on what follows --")
     try:
+        if options.command == "doctor":
+            return _doctor(options.issuer)
         if options.command == "lab":
             return _lab(options.folder, passed_on)
         if options.command == "scan":
@@ -121,6 +125,18 @@ def _copy(folder: Path) -> int:
 
     bring_up_to_date(folder)
     return 0
+
+
+def _doctor(issuer: str | None) -> int:
+    from authnb.diagnosis import doctor  # noqa: PLC0415 - each command loads its own
+
+    try:
+        findings = doctor(issuer)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(findings)
+    return 0 if findings.ok else 1
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 from typing import NoReturn
 
 import pytest
@@ -28,3 +29,11 @@ def give_up(why: str) -> NoReturn:
 def newcomer() -> str:
     """A name nobody has at the provider: whoever said yes before would not be asked again."""
     return f"new-{secrets.token_hex(6)}"
+
+
+def free_port() -> int:
+    """A port on loopback that was free a moment ago, for a program that cannot choose one itself."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -47,6 +47,7 @@ ORDER = [
     "registration",
     "trusted",
     "ways",
+    "diagnosis",
     "attempt",
     "signin",
     "views",

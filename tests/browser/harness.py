@@ -176,7 +176,10 @@ class Desk:
         if server.app == "notebook":
             self.page.goto(f"{server.url}/api?token={TOKEN}")  # for the cookie
             return
-        self.page.goto(f"{server.url}/lab?reset&token={TOKEN}")
+        self._open(f"{server.url}/lab?reset&token={TOKEN}")
+
+    def _open(self, address: str) -> None:
+        self.page.goto(address)
         self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
         self.page.evaluate("async () => { await window.jupyterapp.restored; }")
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft?.()")

@@ -1,9 +1,9 @@
 // What only this page knows: its own address, what answers there, and whether this browser reaches the kernel's
 // machine. The kernel is told; it decides. And the way back from the callback page, which is a page like this one.
 
-const answers = async (address) => {
+const answers = async (address, headers = {}) => {
   try {
-    return (await fetch(address, { signal: AbortSignal.timeout(5000) })).ok;
+    return (await fetch(address, { headers, signal: AbortSignal.timeout(5000) })).ok;
   } catch (error) {
     return error.name === "TimeoutError" ? null : false; // who is slow may be there
   }
@@ -13,7 +13,9 @@ const lookAround = async (send) => {
   const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
   if (!config.baseUrl) return;
   const page = `${config.fullLabextensionsUrl ?? `${config.baseUrl}lab/extensions`}/authnb/callback.html`;
-  const [paged, proxied] = await Promise.all([answers(page), answers(`${config.baseUrl}server-proxy/servers-info`)]);
+  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1]; // a Hub wants it even here
+  const servers = answers(`${config.baseUrl}server-proxy/servers-info`, token ? { "X-XSRFToken": token } : {});
+  const [paged, proxied] = await Promise.all([answers(page), servers]);
   send({ do: "place", origin: location.origin, base_url: config.baseUrl, page: paged ? page : null, proxied: proxied === true });
 };
 

@@ -1,0 +1,56 @@
+"""What a person does on the provider's pages, with a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from harness import Notebook
+    from playwright.sync_api import Page
+
+    from authnb.demo import DemoProvider
+
+PASSWORD = "a long passphrase"
+
+
+def provider_for(*addresses: str, people: tuple[str, ...] = ("ada",)) -> DemoProvider:
+    """A provider of another host name, which sends COOP; it knows these addresses and these people."""
+    from authnb.demo import DemoProvider  # noqa: PLC0415 - after the tests chose where it stores
+
+    demo = DemoProvider(issuer="http://localhost:{port}", redirect_uris=addresses, device_interval=1).start()
+    for name in people:
+        demo.sign_up(name, PASSWORD)
+    return demo
+
+
+def open_page(notebook: Notebook, name: str = "Open the sign-in page") -> Page:
+    """Click the link, and wait for what it opens."""
+    with notebook.context.expect_page() as opened:
+        notebook.link(name).click()
+    opened.value.wait_for_load_state()
+    return opened.value
+
+
+def sign_in(page: Page, name: str = "ada") -> None:
+    """Sign in, and say yes, where the page asks for it."""
+    if page.get_by_label("Password", exact=True).is_visible():
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign in").click()
+    if page.get_by_role("button", name="Allow").is_visible():
+        page.get_by_role("button", name="Allow").click()
+
+
+def ended_on(notebook: Notebook, name: str = "ada") -> str:
+    """Sign in, and give the address on which nobody answers."""
+    asked: list[str] = []
+    notebook.context.on("request", lambda request: asked.append(request.url))
+    page = open_page(notebook)
+    sign_in(page, name)
+    expect(page).to_have_url("chrome-error://chromewebdata/")
+    page.close()
+    return next(url for url in asked if "/callback?" in url and urlsplit(url).path == "/callback")

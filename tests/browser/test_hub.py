@@ -1,0 +1,153 @@
+"""On a real JupyterHub: two people sign in at a provider elsewhere, each way, and neither for the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from harness import login
+from hub import Hub, HubDesk, UserServer
+from people import ended_on, open_page, provider_for, sign_in
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness import Notebook
+    from playwright.sync_api import Browser
+
+    from authnb.demo import DemoProvider
+
+PORTS = {"ada": 8811, "grace": 8812}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patience() -> Iterator[None]:
+    """A Hub, its proxy, two servers and two browsers share the machine."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with Hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def desks(hub: Hub, browser: Browser) -> Iterator[dict[str, HubDesk]]:
+    """Each person's page, in a browser of their own."""
+    opened = {name: HubDesk(UserServer(hub, name), browser) for name in PORTS}
+    yield opened
+    for desk in opened.values():
+        desk.close()
+
+
+@pytest.fixture(scope="module")
+def provider(hub: Hub) -> Iterator[DemoProvider]:
+    pages = [f"{hub.url}/user/{name}/lab/extensions/authnb/callback.html" for name in PORTS]
+    proxies = [f"{hub.url}/user/{name}/proxy/{port}/callback" for name, port in PORTS.items()]
+    with provider_for(*pages, *proxies, people=tuple(PORTS)) as demo:
+        yield demo
+
+
+def by_page(notebook: Notebook, name: str) -> None:
+    page = open_page(notebook)
+    sign_in(page, name)
+    expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
+    assert page.evaluate("() => window.opener") is None
+    page.close()
+
+
+def by_device(notebook: Notebook, name: str) -> None:
+    page = open_page(notebook, "Open with the code")
+    sign_in(page, name)
+    expect(page.get_by_role("heading")).to_have_text("Notebook may go on")
+    page.close()
+
+
+def by_paste(notebook: Notebook, name: str) -> None:
+    address = ended_on(notebook, name)
+    notebook.panel.get_by_label("Address you ended on").fill(address)
+    notebook.press("Send")
+
+
+WAYS = {"page": by_page, "proxy": by_page, "device": by_device, "paste": by_paste}
+
+
+@pytest.mark.parametrize("name", PORTS)
+@pytest.mark.parametrize("mode", WAYS)
+def test_each_way(desks: dict[str, HubDesk], provider: DemoProvider, mode: str, name: str) -> None:
+    cell = login(provider, mode=mode, redirect_port=PORTS[name])
+    with desks[name].notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
+        notebook.run_all()
+        WAYS[mode](notebook, name)
+        notebook.phase("signed_in")
+        notebook.idle()
+        assert f"next {name}" in notebook.outputs(1)
+
+
+def test_auto_says_how_it_decided(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+    with desks["ada"].notebook(login(provider), "print('next', api.user['name'])") as notebook:
+        notebook.run_all()
+        notebook.phase("waiting")
+        expect(notebook.panel).to_contain_text(
+            "The kernel runs on a JupyterHub, so the answer comes back over a page of your Jupyter server."
+        )
+        by_page(notebook, "ada")
+        notebook.phase("signed_in")
+
+
+def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+    """What comes back for one reaches no panel, no port and no field of the other."""
+    ada, grace = desks["ada"], desks["grace"]
+    with (
+        ada.notebook(login(provider, mode="page", then="signin")) as hers,
+        grace.notebook(login(provider, mode="page", then="signin")) as other,
+    ):
+        hers.run_all()
+        other.run_all()
+        other.link()
+        # Grace opens the link that is Ada's, in her own browser, and ends on Ada's page
+        page = grace.context.new_page()
+        page.goto(hers.address())
+        sign_in(page, "grace")
+        expect(page.get_by_role("heading")).to_have_text("No notebook took the answer")
+        answer = page.get_by_label("Address to paste").input_value()
+        page.close()
+        hers.phase("waiting")
+        other.phase("waiting")
+        # and puts it into her own panel
+        other.panel.locator("summary").click()
+        other.panel.get_by_label("Address you ended on").fill(answer)
+        other.press("Send")
+        expect(other.panel.get_by_role("alert")).to_contain_text("This is not the address")
+        own = answer.replace("/user/ada/", "/user/grace/")
+        other.panel.get_by_label("Address you ended on").fill(own)
+        other.press("Send")
+        expect(other.panel.get_by_role("alert")).to_contain_text("belongs to another sign-in")
+        hers.press("Cancel")
+        other.press("Cancel")
+
+
+def test_nobody_reaches_the_others_port(hub: Hub, desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+    cell = login(provider, mode="proxy", redirect_port=PORTS["ada"], then="signin")
+    with desks["ada"].notebook(cell) as notebook:
+        notebook.run_all()
+        notebook.link()
+        callback = f"{hub.url}/user/ada/proxy/{PORTS['ada']}/callback?code=c&state=s"
+        answer = desks["grace"].context.request.get(callback)
+        assert answer.status in {403, 404}
+        assert "/hub/" in requests.get(callback, timeout=20).url, "a stranger is sent to sign in to the Hub"
+        notebook.phase("waiting")
+        notebook.press("Cancel")
+
+
+def test_the_hubs_auth_state_says_what_is_missing(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+    """The token of a user's server may not read it unless the administrator says so."""
+    with desks["ada"].notebook(login(provider, mode="token")) as notebook:
+        notebook.run_all()
+        notebook.phase("failed")
+        expect(notebook.panel).to_contain_text("admin:auth_state!user")
