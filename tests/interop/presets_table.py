@@ -25,8 +25,8 @@ _HEAD = """# Providers by name
 
 `authnb.login("github", client_id=…)`; with a colon, whose: `authnb.login("auth0:dev-1.eu.auth0.com", client_id=…)`,
 `"entra:TENANT"`, `"keycloak:id.example.org/realms/lab"`, `"cognito:eu-west-1_AbCdEf"`. `authnb.preset(name)` gives the
-`Provider`. All of it is data, in [authnb/presets.toml](../authnb/presets.toml), tested against small servers that behave
-as the documentation linked here says. Not everything was compared with that documentation: what stands there of Entra,
+`Provider`. All of it is data, in [authnb/presets.toml](../authnb/presets.toml), tested against small servers that
+behave as the documentation linked here says. Not everything was compared with it: what stands there of Entra,
 Auth0's and Globus' sign-in, Copernicus and Okta's sign-up, most addresses of consoles, and the redirect addresses but
 Okta's and Cognito's await a check, and no preset was tried at the provider itself. You register a client of your own
 there: [how](register.md).
