@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from harness import CHROMIUM, Desk, Server
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from support import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
+
+
+# A new kernel's first import takes its time on a busy machine; nothing here is judged by it
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -314,9 +314,9 @@ def test_nothing_for_axe_to_find_before_and_after(desk: Desk, demo: DemoProvider
 @pytest.mark.parametrize(("app", "theme"), THEMES, indirect=["app"], scope="module")
 def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> None:
     """In every state, in every theme."""
-    desk.theme(theme)
     try:
         with desk.notebook(login(demo)) as notebook:
+            desk.theme(theme)
             notebook.run_all()
             notebook.link()
             assert violations(desk.page, ".authnb") == []

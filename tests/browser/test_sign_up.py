@@ -189,9 +189,9 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
 
 @pytest.mark.parametrize(("app", "theme"), THEMES, indirect=["app"], scope="module")
 def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider, theme: str) -> None:
-    desk.theme(theme)
     try:
         with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+            desk.theme(theme)
             notebook.run_all()
             notebook.phase("sign_up")
             assert violations(desk.page, ".authnb") == []
