@@ -54,6 +54,7 @@ class Server:
         *,
         app: str = "lab",
         python: str = sys.executable,
+        port: int = 0,
         options: tuple[str, ...] = (),
         **environment: str,
     ) -> None:
@@ -79,7 +80,11 @@ class Server:
         self.environment = env
         kind = "LabApp" if app == "lab" else "JupyterNotebookApp"
         command = [python, "-m", "jupyterlab" if app == "lab" else "notebook", "--no-browser", "--allow-root"]
-        command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.folder}"]
+        command += [
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}",
+            f"--ServerApp.root_dir={self.folder}",
+        ]
         command += [f"--IdentityProvider.token={TOKEN}", f"--{kind}.expose_app_in_browser=True", *options]
         self.log = home / "log"
         with self.log.open("w") as log:
