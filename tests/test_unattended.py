@@ -16,6 +16,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
+from servers import Server
 from support import require
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def test_a_program_takes_the_address_itself(demo: DemoProvider) -> None:
 PATIENCE = 30  # seconds
 SCRIPT = """
 import sys, authnb
-session = authnb.login(sys.argv[1], client_id=sys.argv[2], mode=sys.argv[3]).wait()
+port = int((sys.argv[4:] or ["0"])[0])
+session = authnb.login(sys.argv[1], client_id=sys.argv[2], mode=sys.argv[3], redirect_port=port).wait()
 print("hello", session.user["name"])
 """
 
@@ -159,6 +161,23 @@ def test_in_a_terminal(
     terminal.start(sys.executable, script(tmp_path), demo.issuer, demo.client_id, mode)
     sign_in(demo, terminal)
     terminal.read_until("hello Ada")
+
+
+def test_the_address_pasted_into_a_terminal(demo: DemoProvider, terminal: Terminal, tmp_path: Path) -> None:
+    """It is not echoed; another address is refused, and asked for again."""
+    with Server() as elsewhere:  # the person's machine, on which somebody else has that port
+        elsewhere.text("/callback", "not authnb")
+        port = elsewhere.url.rpartition(":")[2]
+        terminal.start(sys.executable, script(tmp_path), demo.issuer, demo.client_id, "paste", port)
+        address = terminal.read_until(r"(http://127\S+authorize\S+)")[1]
+        terminal.read_until("copy its whole address")
+        demo.visit(address, name="ada")
+        ended = elsewhere.url + elsewhere.requests[-1].path
+    terminal.type("http://127.0.0.1:1/callback?code=wrong", "Enter")
+    terminal.read_until("This is not the address your browser ended on")
+    terminal.type(ended, "Enter")
+    shown = terminal.read_until("hello Ada").string
+    assert "code=" not in shown
 
 
 @pytest.mark.parametrize("mode", ["loopback", "device"])
