@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import socket
 import threading
 import time
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 THREADS = 8
+CONNECTIONS = (
+    900 if hasattr(select, "poll") else 400
+)  # without it there is select(), which takes 512 on Windows
+IDLE = 30  # seconds, after which a connection is closed: a class keeps many open
 HOST = "127.0.0.1"
 
 
@@ -119,6 +124,10 @@ class DemoProvider(RunningProvider):
             map=self._sockets,
             threads=THREADS,
             ident=None,
+            connection_limit=CONNECTIONS,
+            asyncore_use_poll=True,
+            channel_timeout=IDLE,
+            cleanup_interval=IDLE // 3,
             url_scheme=urlsplit(issuer).scheme,
             url_prefix=urlsplit(issuer).path,
         )

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,14 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}/callback", paths
         server.shutdown()
         thread.join()
+
+
+def test_browsers_that_keep_their_connections_keep_nobody_out(demo: DemoProvider) -> None:
+    """A class of 150 has the page open, and the next one is answered."""
+    with ExitStack() as browsers:
+        for _ in range(150):
+            browser = browsers.enter_context(requests.Session())
+            assert browser.get(f"{demo.issuer}/jwks", timeout=20).ok
 
 
 def test_a_closed_provider_leaves_nothing() -> None:
