@@ -28,6 +28,10 @@ LINK = (
     "`http.server`. What redeems the code, presets, trusted tokens and the browser's opener load later or not at "
     "all. Not tried: writing the request without Authlib."
 )
+PANEL = (
+    "The others print a line; the panel takes ipywidgets and anywidget, which load before the provider is asked. Not "
+    "tried: asking first."
+)
 REMEMBERED = (
     "Its session is Authlib's, so it takes that import, where msal and a bare JSON file take less; and it "
     "reads an encrypted file. It checks scope and account besides."
@@ -105,8 +109,8 @@ def goals(
             why=LINK,
         ),
         *ahead("link from a new process", links, "authnb", CHECK),
-        *(ahead("link from the first cell, panel", cells, "authnb_panel", CHECK) if cells else ()),
-        *(ahead("link from the first cell, text", cells, "authnb", CHECK) if cells else ()),
+        *(ahead("link from the first cell, panel", cells, "authnb_panel", CHECK, PANEL) if cells else ()),
+        *(ahead("link from the first cell, text", cells, "authnb", CHECK, LINK) if cells else ()),
         *ahead("remembered sign-in in a new process", silent, "authnb", ("msal", "authlib"), REMEMBERED),
     ]
 
