@@ -130,8 +130,8 @@ MUTANTS = [
     Mutant(
         check="redirects refused",
         file="transport.py",
-        old='if "location" in response.headers and response.is_redirect:',
-        new="if False:",
+        old='if self.refuses_redirects and "location" in response.headers',
+        new="if False",
         tests=("tests/test_flows.py", "tests/test_provider.py"),
     ),
     Mutant(

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from mutations import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("SECURITY.md", "docs/rfc9700.md")
@@ -39,3 +40,10 @@ def test_every_deed_named_is_done() -> None:
     done = (ROOT / "docs/hostile.md").read_text(encoding="utf-8")
     for deed in re.findall(r'\("(\w[^"]*)"\)', (ROOT / "docs/rfc9700.md").read_text(encoding="utf-8")):
         assert f"| {deed} |" in done
+
+
+def test_every_check_to_switch_off_is_there_once() -> None:
+    """Or ``make mutants`` could not."""
+    for mutant in MUTANTS:
+        text = (ROOT / "authnb" / mutant.file).read_text(encoding="utf-8")
+        assert text.count(mutant.old) == 1, mutant.check
