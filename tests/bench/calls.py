@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 THREADS = 32
 ALONE, TOGETHER = 25, 4  # calls of a thread before it is another session's turn
+WHY = (
+    "It is about 20 µs a call, to see that the token still lives and belongs to that address, and to be there for a "
+    "401; the server here answers in less than 0.3 ms. Tried: working out once for each address whether it is secure."
+)
 DISTANCE = 0.1  # seconds to the token endpoint, as over the internet
 
 
@@ -66,13 +70,18 @@ def measure(bench: Bench) -> Result:
         rows=rows,
         goals=[
             at_most(
-                "authenticated GET, 1 thread, bare session = 1", 1.02, ratios["authnb"][0].median, spec=".3f"
+                "authenticated GET, 1 thread, bare session = 1",
+                1.02,
+                ratios["authnb"][0].median,
+                spec=".3f",
+                why=WHY,
             ),
             at_most(
                 "authenticated GET, 32 threads, bare session = 1",
                 1.02,
                 ratios["authnb"][1].median,
                 spec=".3f",
+                why=WHY,
             ),
             at_most("is the token still good", 2, check.median, unit="µs"),
             at_most("stampede of 32 threads, one renewal = 1", 1.5, waited.median),
