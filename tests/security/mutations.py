@@ -144,8 +144,8 @@ MUTANTS = [
     Mutant(
         check="time for an answer",
         file="transport.py",
-        old="if left <= 0:",
-        new="if False:",
+        old="ANSWER_DEADLINE = 20.0 ",
+        new="ANSWER_DEADLINE = 20_000.0 ",
         tests=("tests/mischief", "-k", "continue"),
     ),
     Mutant(
