@@ -128,3 +128,14 @@ def test_an_issuer_is_an_https_address(issuer: str) -> None:
     with pytest.raises(ProviderError) as caught:
         Provider.discover(issuer)
     assert caught.value.error == "invalid_metadata"
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"]
+)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8888/api", "https://localhost/", "http://[::1]:22/"])
+def test_a_provider_elsewhere_names_no_address_on_this_machine(name: str, address: str) -> None:
+    """Its pages and answers would make us, or the browser, knock at doors that only this machine has."""
+    with pytest.raises(ProviderError, match="on this machine") as refused:
+        Provider("https://id.example.org", **{name: address})
+    assert refused.value.error == "invalid_metadata"

@@ -16,7 +16,6 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-ORIGINS = "tests/test_session_origins.py"
 LISTENER = "tests/security/test_listener.py"
 ORIGINS = ("tests/test_session_origins.py",)
 ANSWERS, IDENTITY = ("tests/test_answers.py",), ("tests/test_identity.py",)
