@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program started in the background ignores it
 session = pickle.load(sys.stdin.buffer)  # noqa: S301 - the test that started us wrote it
 for _ in range(2):
     try:

@@ -181,7 +181,8 @@ def test_a_person_signs_up_and_plots(lab: str, chromium: Any, tmp_path: Path) ->
     page.locator(".jp-OutputArea img").scroll_into_view_if_needed()
     page.screenshot(path=str(tmp_path / "plot.png"))
     shown = page.locator(".jp-Notebook").inner_text()
-    assert re.search(r"Ada Lovelace\s+lovelace@example.org", shown)
+    assert re.search(r"'name': 'Ada Lovelace',\s+'preferred_username': 'lovelace'", shown)
+    expect(page.locator(".authnb").first).to_contain_text("Signed out")  # told in the panel too
     assert "('refresh_token', 'access_token')" in shown
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     saved = requests.get(f"{lab}/api/contents/00_sign_in.ipynb?token=lab-token", timeout=20).text

@@ -38,6 +38,9 @@ RAISE = {
 def interrupted(api: Any) -> None:
     """Ctrl-C while the API takes its time."""
     over = threading.Event()
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored by what runs in the background
     with Server() as slow:
 
         def answer(_: Any) -> tuple[int, dict[str, str], bytes]:
@@ -50,6 +53,7 @@ def interrupted(api: Any) -> None:
             api.get(f"{slow.url}/")
         finally:
             over.set()
+            signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

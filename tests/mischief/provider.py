@@ -75,8 +75,9 @@ class Elsewhere:
 
     def _count(self) -> None:
         while True:
-            self._socket.accept()[0].close()
-            self.visits += 1
+            visitor, _ = self._socket.accept()
+            self.visits += 1  # before they can know
+            visitor.close()
 
 
 ELSEWHERE = Elsewhere()
