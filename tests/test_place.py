@@ -87,7 +87,7 @@ def test_places_here(environ: dict[str, str]) -> None:
         (PERSON, True, False),
     ],
 )
-def test_a_container_is_in_doubt(environ: dict[str, str], file: bool, doubt: bool) -> None:  # noqa: FBT001
+def test_a_container_is_in_doubt(environ: dict[str, str], file: bool, doubt: bool) -> None:  # noqa: FBT001 - rows
     """Its 127.0.0.1 is its own, but a browser started in it is there too."""
     place = look(environ, kernel=None, tty=True, platform="linux", container=file)
     assert (place.doubt is not None) == doubt
@@ -229,7 +229,7 @@ class TestRank:
         self,
         place: Place,
         front_end: FrontEnd | None,
-        reached: bool | None,  # noqa: FBT001
+        reached: bool | None,  # noqa: FBT001 - a column
         accepted: dict[str, bool | None],
         modes: str,
         says: str,

@@ -358,7 +358,7 @@ def test_several_apis(demo: DemoProvider) -> None:
         ("http://192.168.0.1", False),
     ],
 )
-def test_without_api_only_https_and_loopback(demo: DemoProvider, url: str, goes: bool) -> None:  # noqa: FBT001
+def test_without_api_only_https_and_loopback(demo: DemoProvider, url: str, goes: bool) -> None:  # noqa: FBT001 - a row
     session = sign_in(demo, api=None)
     if goes:
         assert session.headers_for(url)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 HERE = Path(__file__).parent
 sys.path[0] = str(HERE.parent)  # not this folder: a measure may be named as a package is
 
-from bench import report  # noqa: E402
-from bench.measuring import MEASURES, ROOT, Bench  # noqa: E402
+from bench import report  # noqa: E402 - found by the path above
+from bench.measuring import MEASURES, ROOT, Bench  # noqa: E402 - the same
 from installed import from_pypi  # noqa: E402 - found one folder up
 
 if TYPE_CHECKING:

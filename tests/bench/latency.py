@@ -91,7 +91,7 @@ def sign_ins(
             del demo.times[:]
             uri, user_code = told(process)
             # A person reads first, the device's at any moment between two polls
-            time.sleep(1 if turn == 0 else random.uniform(0.1, 0.1 + INTERVAL))  # noqa: S311
+            time.sleep(1 if turn == 0 else random.uniform(0.1, 0.1 + INTERVAL))  # noqa: S311 - no secret
             said_yes = agree(demo, uri, user_code)
             done = told(process)
             polls = [(begin, end) for path, begin, end in demo.times if path == "/token"]

@@ -59,7 +59,7 @@ def requests_oauthlib(
 def google_auth(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, Any]], None]) -> Call:
     """``AuthorizedSession``; the file is written after a call."""
     from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - one peer a process
-    from google.oauth2.credentials import Credentials  # noqa: PLC0415
+    from google.oauth2.credentials import Credentials  # noqa: PLC0415 - a peer, perhaps not installed
 
     credentials = Credentials(
         token["access_token"],
@@ -113,11 +113,11 @@ def msal(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, A
     class Through(requests.Session):
         """msal wants https and a path: its requests go to the provider, renewals to where they are counted."""
 
-        def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override]
+        def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override] # what msal calls
             """The answer, with the provider's address as msal knows it."""
             real = job["token_endpoint"] if url.endswith("/token") else url.replace(HTTPS, job["issuer"])
             response = super().request(method, real, **more)
-            response._content = response.content.replace(job["issuer"].encode(), HTTPS.encode())  # noqa: SLF001
+            response._content = response.content.replace(job["issuer"].encode(), HTTPS.encode())  # noqa: SLF001 - no setter
             return response
 
     cache = SerializableTokenCache()
@@ -152,7 +152,7 @@ def msal(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, A
 def authnb(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, Any]], None]) -> Call:  # noqa: ARG001 - it keeps its own
     """A remembered session."""
     import base64  # noqa: PLC0415 - one peer a process
-    import pickle  # noqa: PLC0415
+    import pickle  # noqa: PLC0415 - only this peer's
 
     session = pickle.loads(base64.b64decode(job["session"]))  # noqa: S301 - our own
     return lambda: session.get(job["api"]).status_code

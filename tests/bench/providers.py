@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +105,10 @@ def _started(
         try:
             deadline = time.monotonic() + 120
             while not (address := ADDRESS.search(Path(said.name).read_bytes())):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{command[0]} did not start: {Path(said.name).read_text()[-500:]}")
-                time.sleep(0.05)
             yield address[0].decode(), psutil.Process(process.pid)
         finally:
             process.terminate()

@@ -67,7 +67,7 @@ def draw(result: Result, path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - only where a plot is wanted
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - only where it draws
 
     names: list[str] = list(result.bars)
     samples: list[Sample] = list(result.bars.values())

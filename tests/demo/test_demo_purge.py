@@ -32,7 +32,7 @@ def rows(file: Path) -> dict[str, int]:
     """How many rows each table has in which rows come and go."""
     with closing(sqlite3.connect(file)) as database:
         return {
-            table: database.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608  our own names
+            table: database.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608 - our own names
             for table in GROWING
         }
 

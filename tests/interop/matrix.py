@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent.parent)]
 
 from capabilities import CAPABILITIES, outcome  # noqa: E402 - the folder above has to be known first
-from providers import NAMES, running  # noqa: E402
+from providers import NAMES, running  # noqa: E402 - found by the path above
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "interop.md"
 WORKS = "works"

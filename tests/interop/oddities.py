@@ -301,7 +301,7 @@ class Earthdata(Documented):
             return 401, {}, b""
         return super().token(request)
 
-    def tokens(self, given: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002
+    def tokens(self, given: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 - others look at it
         return {
             "access_token": "the-access-token",
             "token_type": "Bearer",

@@ -9,7 +9,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent)]
 
 from test_presets import ODDITIES  # noqa: E402 - the folder above has to be known first
 
-from authnb.presets import Preset, known  # noqa: E402
+from authnb.presets import Preset, known  # noqa: E402 - found by the path above
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "presets.md"
 

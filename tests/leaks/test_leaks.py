@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import leaky
@@ -86,8 +87,6 @@ def test_a_leak_is_found_in_every_place(
 
 @pytest.mark.parametrize("written", ["{}", "%7B{}%7D", "a{}", "ab{}", "abc{}"])
 def test_a_secret_is_found_however_it_is_written(written: str) -> None:
-    import base64  # noqa: PLC0415
-
     secret = "planted-4pZ9vQmT7rXw2LkE"
     text = base64.b64encode(written.format(secret).encode()).decode()
     for form in (written.format(secret), text, secret.encode().hex()):

@@ -176,7 +176,7 @@ def _(play: Play) -> None:
     def answer(name: str, query: str) -> Answer:
         return first.pop(0) if name == "token" and first else honest(name, query)
 
-    play.answer = answer  # type: ignore[method-assign]
+    play.answer = answer  # type: ignore[method-assign] # of this play only
 
 
 for _code in ("expired_token", "access_denied", "invalid_grant"):

@@ -230,7 +230,7 @@ class Server:
         answer = play.answer(next((part for part in reversed(parts) if part != name), ""), query)
         if answer.raw:
             for piece in answer.body:
-                handler.wfile.write(piece)  # type: ignore[arg-type]
+                handler.wfile.write(piece)  # type: ignore[arg-type] # raw: pieces of bytes
             return
         handler.send_response(answer.status)
         for header, value in answer.headers.items():

@@ -76,7 +76,7 @@ class Scene:
             "view": None,
             "storage": MemoryStorage(),
         }
-        return authnb.login(provider, **{**asked, **options})  # type: ignore[arg-type]
+        return authnb.login(provider, **{**asked, **options})  # type: ignore[arg-type] # as a scene has it
 
     def file(self, name: str, content: bytes, mode: int = 0o600) -> FileStorage:
         """A storage of which one file is this."""

@@ -72,7 +72,7 @@ CLAIMS = _json(
 def _verify(token: str, published: Any) -> None:
     keys = Keys(None)
     keys._keys = published  # noqa: SLF001 - as if fetched just now
-    keys._fetched = time.monotonic()  # noqa: SLF001
+    keys._renewed = time.monotonic()  # noqa: SLF001 - and not to be fetched again
     verify_id_token(token, keys=keys, issuer=ISSUER, client_id=CLIENT, nonce=NONCE, access_token="at")
 
 
