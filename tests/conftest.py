@@ -3,12 +3,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from between import Between
+from signed_in import sign_in
 
 from authnb.demo import DemoProvider
 from authnb.storage import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from authnb.session import Session
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,16 @@ def _somebody_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_traces(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a test stores, it stores in a folder of its own."""
     monkeypatch.setenv("AUTHNB_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def between(demo: DemoProvider) -> Iterator[Between]:
+    """A server between a session and the provider's token endpoint, which counts what passes and lets it fail."""
+    with Between(demo.issuer) as server:
+        yield server
+
+
+@pytest.fixture
+def session(demo: DemoProvider, between: Between) -> Session:
+    """A session signed in at the provider, its renewals passing `between`."""
+    return sign_in(demo, between)

@@ -11,28 +11,16 @@ import httpx
 import pandas as pd
 import pytest
 import requests
-from between import Between
 from servers import Server
-from signed_in import age, sign_in
+from signed_in import age
 
 from authnb.errors import LoginRequired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from between import Between
 
     from authnb.demo import DemoProvider
     from authnb.session import Session
-
-
-@pytest.fixture
-def between(demo: DemoProvider) -> Iterator[Between]:
-    with Between(demo.issuer) as server:
-        yield server
-
-
-@pytest.fixture
-def session(demo: DemoProvider, between: Between) -> Session:
-    return sign_in(demo, between)
 
 
 def test_pandas(demo: DemoProvider, session: Session, between: Between) -> None:

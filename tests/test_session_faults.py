@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from between import Between
 from servers import Server
 from signed_in import age, aged, keeper, sign_in, stored
 
@@ -24,21 +23,10 @@ from authnb.errors import LoginRequired, ProviderError
 from authnb.files import FileStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from between import Between
 
     from authnb.demo import DemoProvider
     from authnb.session import Session
-
-
-@pytest.fixture
-def between(demo: DemoProvider) -> Iterator[Between]:
-    with Between(demo.issuer) as server:
-        yield server
-
-
-@pytest.fixture
-def session(demo: DemoProvider, between: Between) -> Session:
-    return sign_in(demo, between)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import requests
-from between import Between
 from servers import Server
 from signed_in import age, keeper, sign_in
 
@@ -19,19 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from between import Between
+
     from authnb.demo import DemoProvider
     from authnb.session import Session
-
-
-@pytest.fixture
-def between(demo: DemoProvider) -> Iterator[Between]:
-    with Between(demo.issuer) as server:
-        yield server
-
-
-@pytest.fixture
-def session(demo: DemoProvider, between: Between) -> Session:
-    return sign_in(demo, between)
 
 
 class Api:

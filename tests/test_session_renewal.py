@@ -22,14 +22,7 @@ from authnb.keeper import expires_soon
 from authnb.storage import MemoryStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def between(demo: DemoProvider) -> Iterator[Between]:
-    with Between(demo.issuer) as server:
-        yield server
 
 
 def test_a_stampede_of_threads_makes_one_renewal(demo: DemoProvider, between: Between) -> None:
