@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +13,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 from servers import Server
-from support import require
+from terminal import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from authnb.demo import DemoProvider
 
@@ -76,7 +72,6 @@ def test_a_program_takes_the_address_itself(demo: DemoProvider) -> None:
     assert run(begin, approve).cells[1].outputs[0].data["text/plain"] == "'Ada'"
 
 
-PATIENCE = 30  # seconds
 SCRIPT = """
 import sys, authnb
 port = int((sys.argv[4:] or ["0"])[0])
@@ -85,55 +80,10 @@ print("hello", session.user["name"])
 """
 
 
-class Terminal:
-    """A real terminal: tmux, typed into and read from."""
-
-    def __init__(self, folder: Path) -> None:
-        self._tmux = [require("tmux"), "-S", str(folder / "tmux")]
-
-    def start(self, *command: str) -> None:
-        """Run a program in it."""
-        env = {"PYTHONPATH": str(ROOT), "DISPLAY": "", "BROWSER": "", "AUTHNB_INTERACTIVE": ""}
-        settings = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
-        self._do("new-session", "-d", "-x", "400", "-y", "50", *settings, *command)
-        self._do("set-option", "remain-on-exit", "on")
-
-    def read_until(self, pattern: str) -> re.Match[str]:
-        """What is on the screen once it shows that."""
-        return self._until(pattern, "capture-pane", "-p", "-J")
-
-    def wait_for_the_end(self) -> None:
-        """Return once the program has ended."""
-        self._until("^1$", "display-message", "-p", "#{pane_dead}")
-
-    def _until(self, pattern: str, *command: str) -> re.Match[str]:
-        """Ask tmux until its answer matches; it is asked often, and given up on at last."""
-        deadline, answer = time.monotonic() + PATIENCE, ""
-        while time.monotonic() < deadline:
-            answer = self._do(*command)
-            if found := re.search(pattern, answer, re.MULTILINE):
-                return found
-            threading.Event().wait(0.05)
-        pytest.fail(f"{pattern!r} never came; tmux {command[0]} says:\n{answer}")
-
-    def type(self, *keys: str) -> None:
-        """Press these."""
-        self._do("send-keys", *keys)
-
-    def end(self) -> None:
-        """Close it and what runs in it."""
-        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
-
-    def _do(self, *command: str) -> str:
-        done = subprocess.run([*self._tmux, *command], check=True, capture_output=True, text=True)
-        return done.stdout
-
-
 @pytest.fixture
-def terminal(tmp_path: Path) -> Any:
-    opened = Terminal(tmp_path)
-    yield opened
-    opened.end()
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with Terminal(tmp_path) as opened:
+        yield opened
 
 
 def script(folder: Path) -> str:

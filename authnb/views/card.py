@@ -1,27 +1,21 @@
-"""The card of a sign-in as plain data: sentences, and a tree of elements that panel.js draws.
-
-An element is a text, or a list of its tag, its attributes and its children. ``data-do`` on a button or form is
-the message it sends, ``data-busy`` what is shown meanwhile, ``data-copy`` what is copied, ``data-says`` what a
-link leaves to be read. Tags of our own: ``countdown``, ``bar``, ``clock`` and ``sign-up-form``.
-"""
+"""The card of a sign-in as plain data: sentences, and a tree of elements that panel.js draws."""
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import segno
 
 from authnb.errors import AuthnbError
+from authnb.views.elements import ELSEWHERE, cancel, copy, deed, link, quiet, row
+from authnb.views.form import form_of
 
 if TYPE_CHECKING:
     from authnb.flows import Verification
     from authnb.signin import Login
-
-Node = str | list[Any]
+    from authnb.views.elements import Node
 
 UNDER_WAY = {"starting", "choosing", "waiting"}
 _SCOPES = {
@@ -70,64 +64,72 @@ def card(login: Login, *, missed: bool, notes: str, deaf: str | None, kernel: st
         title, text = _FAILURES.get(error.error, title), "" if error.error in _FAILURES else error.description
     return {
         "phase": phase,
-        "host": host,
+        "badge": _initial(host),
         "title": title.format(host=host),
         "subtitle": _subtitle(login, phase, missed=missed),
         "text": text,
         "body": [node for node in _body(login, phase, text, deaf=deaf) if node],
-        "waits": login.awaited and phase in UNDER_WAY | {"sign_up"},
+        "under_way": (under_way := phase in UNDER_WAY | {"sign_up"}),
+        "waits": login.awaited and under_way,
         "deaf": deaf is not None,
         "kernel": kernel,
     }
 
 
 def live(login: Login, *, notes: str, deaf: str | None, missed: bool) -> dict[str, Any]:
-    """What only a live panel may show; empty where there is nothing of the kind."""
+    """What only a live panel may show, in place of what the card says; for the phase that it names."""
+    phase = phase_of(login)
+    shown: dict[str, Any] = {}
     if (form := login.form) is not None and deaf is None:
-        shown = {**asdict(form), "host": urlsplit(form.endpoint).hostname}
-        return {
-            "form": shown,
-            "body": [
-                _why(login, "sign_up"),
-                ["sign-up-form", {}, _cancel()],
-                _row(*_others(login, deaf, "authnb-plain")),
-            ],
-        }
-    if login.status == "waiting" and form is None:
-        try:
-            verification = login.verification(0)
-        except (AuthnbError, TimeoutError):
-            return {}  # it has just ended, or begun anew; the next state follows
-        seconds = max(0.0, verification.expires_at - time.time())
-        code = verification.user_code
-        body = _page(login, verification, notes, deaf) if code is None else _code(login, verification, deaf)
-        said = {} if code is None else {"said": f"Your code is {code}."}
-        return {
-            "body": [node for node in (_why(login, "waiting"), *body, ["bar", {}]) if node],
-            "seconds": seconds,
-            "address": verification.uri,
-            "probe": verification.probe,
-            **said,
-        }
-    if login.status == "signed_in" and login.session.token:
-        session, user = login.session, login.session.user or {}
-        names = (user.get(claim) for claim in ("name", "preferred_username", "email", "sub"))
-        picture = str(user.get("picture", ""))
-        ends = session.token.get("expires_at")
-        until = "renews by itself before " if "refresh_token" in session.token else "until "
-        line = _row(
-            ["span", {}, ["span", {"class": "authnb-ok", "aria-hidden": "true"}, "✓ "], "Signed in"],
-            *([_quiet(until, ["clock", {"epoch": ends}])] if ends else []),
-            _deed("Sign out", "authnb-plain authnb-end", {"do": "sign_out"}, "Signing out …"),
-        )
-        again = _quiet("The cell had stopped. Run it again: it goes on without asking.")
-        return {
-            "name": next((name for name in names if name), None),
-            "email": user.get("email"),
-            "picture": picture if picture.startswith("https://") else None,
-            "body": [line, *([again] if missed else [])],
-        }
-    return {}
+        body = [_why(login, phase), form_of(form, cancel()), row(*_others(login, deaf, "authnb-plain"))]
+        shown = {"body": body, "errors": dict(form.errors), "tries": form.tries}
+    elif phase == "waiting":
+        shown = _waiting(login, notes, deaf)
+    elif phase == "signed_in":
+        shown = _signed_in(login, missed=missed)
+    return {"phase": phase, **shown}
+
+
+def _waiting(login: Login, notes: str, deaf: str | None) -> dict[str, Any]:
+    try:
+        verification = login.verification(0)
+    except (AuthnbError, TimeoutError):
+        return {}  # it has just ended, or begun anew; the next state follows
+    code = verification.user_code
+    body = _page(login, verification, notes, deaf) if code is None else _code(login, verification, deaf)
+    said = {} if code is None else {"text": f"Your code is {code}."}
+    return {
+        "body": [node for node in (_why(login, "waiting"), *body, ["bar", {}]) if node],
+        "seconds": max(0.0, verification.expires_at - time.time()),
+        "address": verification.uri,
+        "probe": verification.probe,
+        **said,
+    }
+
+
+def _signed_in(login: Login, *, missed: bool) -> dict[str, Any]:
+    session, user = login.session, login.session.user or {}
+    names = (user.get(claim) for claim in ("name", "preferred_username", "email", "sub"))
+    name = str(next((name for name in names if name), ""))
+    picture = str(user.get("picture", ""))
+    ends = session.token.get("expires_at")
+    until = "renews by itself before " if "refresh_token" in session.token else "until "
+    line = row(
+        ["span", {}, ["span", {"class": "authnb-ok", "aria-hidden": "true"}, "✓ "], "Signed in"],
+        *([quiet(until, ["clock", {"epoch": ends}])] if ends else []),
+        deed("Sign out", "authnb-plain authnb-end", "sign_out", busy="Signing out …"),
+    )
+    again = quiet("The cell had stopped. Run it again: it goes on without asking.")
+    who = {
+        "title": name,
+        "subtitle": " · ".join(filter(None, [str(user.get("email", "")), login.host])),
+        "badge": _initial(name),
+    }
+    return {
+        "body": [line, *([again] if missed else [])],
+        "picture": picture if picture.startswith("https://") else None,
+        **(who if name else {}),
+    }
 
 
 def phase_of(login: Login) -> str:
@@ -141,28 +143,28 @@ def _body(login: Login, phase: str, text: str, *, deaf: str | None) -> list[Node
     """What stands below the title, without what only a live panel may show."""
     if phase in {"failed", "cancelled"}:
         return _failed(login, text)
-    unheard = _quiet(deaf) if deaf else None
-    choices = [_deed(name, "", {"do": "choose", "name": name}) for name in login.choices]
-    again = _deed("Sign in again", "authnb-primary", {"do": "again"})
+    unheard = quiet(deaf) if deaf else None
+    choices = [deed(name, "", "choose", name=name) for name in login.choices]
+    again = deed("Sign in again", "authnb-primary", "again")
     bodies: dict[str, list[Node | None]] = {
-        "starting": [_quiet("Asking the provider where to sign in …"), _row(_cancel())],
-        "choosing": [unheard or ["div", {"class": "authnb-choices"}, *choices], _row(_cancel())],
-        "waiting": [_why(login, phase), _row(_cancel())],
-        "sign_up": [_why(login, phase), unheard, _row(_cancel())],
-        "signed_in": [_quiet("Signed in.")],
-        "signed_out": [_quiet(text) if text else None, _row(again)],
+        "starting": [quiet("Asking the provider where to sign in …"), row(cancel())],
+        "choosing": [unheard or ["div", {"class": "authnb-choices"}, *choices], row(cancel())],
+        "waiting": [_why(login, phase), row(cancel())],
+        "sign_up": [_why(login, phase), unheard, row(cancel())],
+        "signed_in": [quiet("Signed in.")],
+        "signed_out": [quiet(text) if text else None, row(again)],
     }
     return bodies[phase]
 
 
 def _failed(login: Login, text: str) -> list[Node | None]:
-    buttons = [_deed("Try again", "authnb-primary", {"do": "again"}), *_others(login, None)]
+    buttons = [deed("Try again", "authnb-primary", "again"), *_others(login, None)]
     if login.choices:
-        buttons.append(_deed("Choose another", "", {"do": "choose"}))
+        buttons.append(deed("Choose another", "", "choose"))
     error = login.error
     details = f"{error.description} ({type(error).__name__}: {error.error})" if error else ""
     more = ["details", {}, ["summary", {}, "Details"], ["p", {}, details]]
-    return [["p", {}, text] if text else None, _row(*buttons), more]
+    return [["p", {}, text] if text else None, row(*buttons), more]
 
 
 def _page(login: Login, verification: Verification, notes: str, deaf: str | None) -> list[Node | None]:
@@ -185,7 +187,7 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
         "form",
         {
             "class": "authnb-row",
-            "data-do": json.dumps({"do": "redirect"}),
+            "data-do": "redirect",
             "data-busy": "Checking the address …",
         },
         pasted,
@@ -200,17 +202,17 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
     }
     help_ = [
         ["p", {}, "Open this address in a browser on this computer:"],
-        _row(["input", shown], _copy(address)),
+        row(["input", shown], copy(address)),
     ]
     if not by_hand and not deaf:
         help_ += [
             ["p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"],
             paste,
         ]
-    help_.append(_quiet(deaf) if deaf else _row(*_others(login, deaf)))
+    help_.append(quiet(deaf) if deaf else row(*_others(login, deaf)))
     return [
-        _row(_link(first, "Create an account first")) if first else None,
-        _row(_link(address, f"Open the sign-{'up' if creates else 'in'} page", opened), _cancel()),
+        row(link(first, "Create an account first")) if first else None,
+        row(link(address, f"Open the sign-{'up' if creates else 'in'} page", opened), cancel()),
         ["p", {}, _BY_HAND] if by_hand else ["p", {"class": "authnb-quiet", "data-status": True}, hint],
         paste if by_hand else None,
         ["details", {}, ["summary", {}, "The page did not open, or ends in an error?"], *help_],
@@ -223,64 +225,37 @@ def _code(login: Login, verification: Verification, deaf: str | None) -> list[No
     code, complete = verification.user_code or "", verification.uri_complete
     first = verification.sign_up_uri
     qr = segno.make(complete or verification.uri, micro=False).svg_data_uri(border=2, light="#fff")
-    place = ["a", {"href": verification.uri, **_ELSEWHERE}, verification.uri.partition("://")[2]]
+    place = ["a", {"href": verification.uri, **ELSEWHERE}, verification.uri.partition("://")[2]]
     spoken = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
-    opens = _link(complete or verification.uri, "Open with the code" if complete else "Open the page")
+    opens = link(complete or verification.uri, "Open with the code" if complete else "Open the page")
     columns = [
         [
             "div",
             {},
             ["p", {}, "On any device, open ", place, " and enter"],
-            _row(["span", spoken, code], _copy(code)),
-            _row(opens, _cancel()),
+            row(["span", spoken, code], copy(code)),
+            row(opens, cancel()),
         ],
         ["img", {"class": "authnb-qr", "src": qr, "alt": "The address as a QR code, for a phone"}],
     ]
     warning = ". Only go on if you started this sign-in yourself."
     return [
-        _row(_link(first, "Create an account first")) if first else None,
+        row(link(first, "Create an account first")) if first else None,
         ["div", {"class": "authnb-columns"}, *columns],
-        _quiet("The code is good for ", ["countdown", {}], warning),
-        _row(*_others(login, deaf, "authnb-plain")),
+        quiet("The code is good for ", ["countdown", {}], warning),
+        row(*_others(login, deaf, "authnb-plain")),
     ]
-
-
-_ELSEWHERE = {"target": "_blank", "rel": "noopener noreferrer"}
-
-
-def _link(address: str, text: str, says: str | None = None) -> Node:
-    """A real link: the browser opens it in the click itself, so no popup blocker minds."""
-    attributes = {"class": "authnb-primary", "href": address, "data-says": says, **_ELSEWHERE}
-    hidden = ["span", {"class": "authnb-hidden"}, " (opens a new tab)"]
-    return ["a", attributes, text, ["span", {"aria-hidden": "true"}, " ↗"], hidden]
-
-
-def _deed(text: str, kind: str, message: dict[str, str], busy: str = "Starting …") -> Node:
-    attributes = {"type": "button", "class": kind, "data-do": json.dumps(message), "data-busy": busy}
-    return ["button", attributes, text]
-
-
-def _cancel() -> Node:
-    return _deed("Cancel", "authnb-plain", {"do": "cancel"}, "Cancelling …")
-
-
-def _copy(text: str) -> Node:
-    return ["button", {"type": "button", "data-copy": text}, "Copy"]
 
 
 def _others(login: Login, deaf: str | None, kind: str = "") -> list[Node]:
     """The other ways, unless nobody would hear the click."""
     words = {**_OTHERWISE, "loopback": "Use the provider's own page instead"} if login.sign_up else _OTHERWISE
     others = [mode for mode in login.modes if mode != login.mode and not deaf]
-    return [_deed(words[mode], kind, {"do": "again", "mode": mode}) for mode in others]
+    return [deed(words[mode], kind, "again", mode=mode) for mode in others]
 
 
-def _row(*children: Node) -> Node:
-    return ["div", {"class": "authnb-row"}, *children]
-
-
-def _quiet(*children: Node) -> Node:
-    return ["p", {"class": "authnb-quiet"}, *children]
+def _initial(name: str) -> str:
+    return name[0].upper() if re.match(r"[^\W\d_]", name) else "ID"
 
 
 def _why(login: Login, phase: str) -> Node | None:

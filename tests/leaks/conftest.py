@@ -8,6 +8,7 @@ import pytest
 from harness import CHROMIUM, Desk
 from places import Ground, table
 from playwright.sync_api import sync_playwright
+from scenarios import PROXY_PORT
 from support import require
 from witness import Witness
 
@@ -20,8 +21,8 @@ ROWS: dict[str, dict[str, dict[str, int]]] = {}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProvider]:
-    """The provider, whose client with a secret may sign in at a notebook too."""
+def demo(tmp_path_factory: pytest.TempPathFactory, ground: Ground) -> Iterator[DemoProvider]:
+    """The provider; it knows the Jupyter server, and its client with a secret may sign in at a notebook."""
     path = tmp_path_factory.mktemp("provider") / "accounts.sqlite"
     DemoProvider(path).start().close()  # it reads its clients when it starts
     with closing(sqlite3.connect(path)) as database, database:
@@ -29,7 +30,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProvider]:
             "UPDATE clients SET redirect_uris = redirect_uris || ' http://127.0.0.1/callback' WHERE id = ?",
             [DemoProvider.web_client_id],
         )
-    with DemoProvider(path, device_interval=1) as provider:
+    server = ground.server.url
+    ways_back = (f"{server}/lab/extensions/authnb/callback.html", f"{server}/proxy/{PROXY_PORT}/callback")
+    with DemoProvider(path, redirect_uris=ways_back, device_interval=1) as provider:
         yield provider
 
 

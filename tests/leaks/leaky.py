@@ -35,6 +35,8 @@ leaky.observe(leak, "value")
 line = display({"text/plain": "nothing yet"}, raw=True, display_id=True)
 leaky
 '''
+# What a careless script says in a terminal
+SCRIPT = "input('password: ')"
 # With nobody there: what a careless notebook prints
 PRINT = "print(dict(api.token)['access_token'])"
 # The child goes on until it is spoken to

@@ -16,6 +16,7 @@ import nbconvert
 import requests
 import zmq
 from harness import TOKEN, Desk, Server
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ PLACES = (
     "nbconvert",
     "HTML export",
     "papermill",  # output notebook and log
+    "terminal",  # what was on the screen of a script
     "iopub",  # what a second client of the kernel hears
     "history",  # IPython's history.sqlite
     "server log",  # at debug level, the kernel's own messages among it
@@ -153,20 +155,31 @@ class Play:
         notebook.page.wait_for_function("() => !window.notebook.context.model.dirty")
         self.texts["notebook"].append(path.read_text())
 
-    def papermill(self, *cells: str, browser: str) -> None:
-        """Run a notebook with nobody there; ``browser`` is the program that signs in."""
+    def papermill(self, *cells: str, **environ: str) -> None:
+        """Run a notebook with nobody there, in this environment; ``BROWSER`` is the program that signs in."""
         self.server.write("papermill.ipynb", *cells)
         result = self.server.home / "papermill-result.ipynb"
         command = ["papermill", "papermill.ipynb", str(result), "--log-output", "--log-level", "DEBUG"]
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.server.folder,
-            env={**self.server.environment, "BROWSER": browser},
+            env={**self.server.environment, **environ},
             capture_output=True,
             text=True,
             check=False,  # it judges by the tracebacks that cells show
         )
         self.texts["papermill"] += [result.read_text(), done.stdout, done.stderr]
+
+    @contextmanager
+    def terminal(self, source: str) -> Iterator[Terminal]:
+        """A script in a terminal; the screen is kept when the block ends."""
+        script = self.server.home / "script.py"
+        script.write_text(source)
+        with Terminal(self.server.home) as terminal:
+            terminal.start(sys.executable, str(script))
+            yield terminal
+            terminal.wait_for_the_end()
+            self.texts["terminal"].append(terminal.text())
 
     def all(self) -> dict[str, str]:
         """What stands in each place now."""

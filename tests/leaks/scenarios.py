@@ -6,9 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
 from harness import login
+from people import PASSWORD, ended_on, open_page
+from people import sign_in as go_through
 from playwright.sync_api import expect
-from support import newcomer
+from servers import Server
+from support import free_port, newcomer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 SIGNED_IN = frozenset({"access_token", "refresh_token", "id_token"})
 BY_CODE = SIGNED_IN | {"code", "state", "code_verifier"}
+PROXY_PORT = free_port()
 PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
 LOOK = """signin
 ---
@@ -260,4 +265,133 @@ def as_text(play: Play, demo: DemoProvider) -> None:
 @scenario("papermill", *BY_CODE)
 def papermill(play: Play, demo: DemoProvider) -> None:
     """With nobody there, and a program for the person."""
-    play.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), browser=PERSON)
+    play.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), BROWSER=PERSON)
+
+
+def came_back(demo: DemoProvider, address: str) -> str:
+    """The address that somebody ends on who opens this one, where nobody but a stranger listens."""
+    asked = dict(parse_qsl(urlsplit(address).query))
+    with Server(port=urlsplit(asked["redirect_uri"]).port or 0) as stranger:
+        stranger.text("/callback", "somebody else")
+        demo.visit(address, name="ada")
+        return stranger.url + stranger.requests[-1].path
+
+
+def over_the_server(play: Play, demo: DemoProvider, mode: str) -> None:
+    """The browser comes back to an address of the Jupyter server."""
+    name = newcomer()
+    demo.sign_up(name, PASSWORD)
+    with play.notebook(login(demo, mode=mode, redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
+        notebook.run_all()
+        page = open_page(notebook)
+        play.keep(notebook)
+        go_through(page, name)
+        expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
+        play.texts["page"].append(page.content() + page.url if mode == "page" else page.content())
+        page.close()
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("page", *BY_CODE)
+def page(play: Play, demo: DemoProvider) -> None:
+    """Over the callback page, which hands the answer to the panel."""
+    over_the_server(play, demo, "page")
+
+
+@scenario("proxy", *BY_CODE)
+def proxy(play: Play, demo: DemoProvider) -> None:
+    """Through jupyter-server-proxy, which a server with a debug log writes down."""
+    over_the_server(play, demo, "proxy")
+
+
+@scenario("paste", *BY_CODE)
+def paste(play: Play, demo: DemoProvider) -> None:
+    """The whole address one ended on, put into the panel."""
+    name = newcomer()
+    demo.sign_up(name, PASSWORD)
+    with play.notebook(login(demo, mode="paste", redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
+        notebook.run_all()
+        address = ended_on(notebook, name)
+        notebook.panel.get_by_label("Address you ended on").fill(address)
+        play.keep(notebook)
+        notebook.press("Send")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("paste without a panel", *BY_CODE)
+def paste_as_text(play: Play, demo: DemoProvider) -> None:
+    """Into the box that a cell's question opens."""
+    name = newcomer()
+    demo.sign_up(name, PASSWORD)
+    with play.notebook(
+        login(demo, mode="paste", redirect_port=PROXY_PORT, view="text"), *cells(LOOK, demo)
+    ) as notebook:
+        notebook.run_all()
+        address = notebook.page.get_by_role("link", name="Sign in at").get_attribute("href") or ""
+        box = notebook.page.locator(".jp-Stdin-input")
+        box.fill(came_back(demo, address))
+        play.keep(notebook)
+        box.press("Enter")
+        notebook.idle()
+        notebook.said("Signed in as")
+
+
+@scenario("paste in a terminal", *BY_CODE)
+def paste_in_a_terminal(play: Play, demo: DemoProvider) -> None:
+    """Typed, and not echoed; then what a script may print."""
+    look = f"print(api, api.token, api.auth, signin, vars(api), api.user, api.headers_for({demo.api!r}))"
+    cell = login(
+        demo, mode="paste", redirect_port=PROXY_PORT, view="text", api=demo.api, then="api = signin.wait()"
+    )
+    with play.terminal(f"{cell}\n{look}\napi.get('http://127.0.0.1:9/')") as terminal:
+        address = terminal.read_until(r"(http://127\S+authorize\S+)")[1]
+        terminal.read_until("copy its whole address")
+        terminal.type(came_back(demo, address), "Enter")
+        terminal.read_until("foreign_origin")
+
+
+def job(demo: DemoProvider, mode: str) -> str:
+    """A cell that signs in as a client of its own, in the provider's name of no person."""
+    cell = login(demo, mode=mode, scope="measurements:read", api=demo.api)
+    return cell.replace(repr(demo.client_id), repr(demo.job_client_id))
+
+
+@scenario("client credentials", "client_secret", "access_token")
+def client_credentials(play: Play, demo: DemoProvider) -> None:
+    """With a secret from a file."""
+    place = play.outside("job-secret", demo.job_client_secret)
+    settings = f"%env AUTHNB_CLIENT_SECRET_FILE={place}"
+    read = f"api.get({demo.api!r} + '/stations').json()"
+    with play.notebook(
+        settings, job(demo, "client_credentials"), read, *cells(LOOK, demo), *cells(VERBOSE, demo)
+    ) as notebook:
+        notebook.run_all()
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
+@scenario("token", "access_token")
+def token(play: Play, demo: DemoProvider) -> None:
+    """From a file; and one that the API refuses, under verbose tracebacks."""
+    grant = {"grant_type": "client_credentials", "scope": "measurements:read"}
+    client = (demo.job_client_id, demo.job_client_secret)
+    answer = requests.post(f"{demo.issuer}/token", data=grant, auth=client, timeout=20).json()
+    refused = f"planted-{newcomer()}"
+    play.plant(access_token=refused)
+    for number, held in enumerate((answer["access_token"], refused)):
+        settings = f"%env AUTHNB_TOKEN_FILE={play.outside(f'token-{number}', held)}"
+        read = "%xmode Verbose\napi.get('/stations').raise_for_status()"
+        with play.notebook(settings, job(demo, "token"), read, *cells(LOOK, demo)) as notebook:
+            notebook.run_all()
+            notebook.phase("signed_in")
+            notebook.idle()
+
+
+@scenario("client credentials with nobody there", "client_secret", "access_token")
+def client_credentials_at_night(play: Play, demo: DemoProvider) -> None:
+    """With a secret from the environment; last, for what processes had in theirs is remembered."""
+    several = cells(LOOK, demo) + cells(VERBOSE, demo)
+    environ = {"AUTHNB_CLIENT_SECRET": demo.job_client_secret}
+    play.papermill(job(demo, "client_credentials"), *several, **environ)

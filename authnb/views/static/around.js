@@ -1,7 +1,7 @@
 // What only this page knows: its own address, what answers there, and whether this browser reaches the kernel's
 // machine. The kernel is told; it decides. And the way back from the callback page, which is a page like this one.
 
-const answers = async (address, headers = {}) => {
+const answers = async (address, headers) => {
   try {
     return (await fetch(address, { headers, signal: AbortSignal.timeout(5000) })).ok;
   } catch (error) {
@@ -10,13 +10,12 @@ const answers = async (address, headers = {}) => {
 };
 
 const lookAround = async (send) => {
-  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
-  if (!config.baseUrl) return;
-  const page = `${config.fullLabextensionsUrl ?? `${config.baseUrl}lab/extensions`}/authnb/callback.html`;
-  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1]; // a Hub wants it even here
-  const servers = answers(`${config.baseUrl}server-proxy/servers-info`, token ? { "X-XSRFToken": token } : {});
-  const [paged, proxied] = await Promise.all([answers(page), servers]);
-  send({ do: "place", origin: location.origin, base_url: config.baseUrl, page: paged ? page : null, proxied: proxied === true });
+  const { baseUrl, fullLabextensionsUrl, headers } = jupyter();
+  if (!baseUrl) return;
+  const page = `${fullLabextensionsUrl ?? `${baseUrl}lab/extensions`}/authnb/callback.html`;
+  // A Hub wants the header even here
+  const [paged, proxied] = await Promise.all([answers(page), answers(`${baseUrl}server-proxy/servers-info`, headers)]);
+  send({ do: "place", origin: location.origin, base_url: baseUrl, page: paged ? page : null, proxied: proxied === true });
 };
 
 // A page from elsewhere asks nothing of this machine: browsers would ask the person whether it may.

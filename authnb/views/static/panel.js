@@ -1,13 +1,14 @@
 // The sign-in panel draws what card.py describes. `card`, a trait, may be saved with the notebook; what only a live
-// panel may show (addresses, the code, who signed in) comes as a message and stays here and in the DOM.
+// panel may show (addresses, the code, who signed in) comes as a message, covers what the card says, and stays here.
 
 const PATIENCE = 4000; // milliseconds until a kernel that says nothing counts as gone
 const INSIST = 2000; // milliseconds until a Cancel that was not heard becomes an interrupt
 
+const DEAD = { phase: "dead", title: "This panel is not live", subtitle: "Run the cell again to sign in.", body: [], text: "" };
+
 const h = (tag, attributes, ...children) => {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes))
-    if (value != null) node.setAttribute(name, value === true ? "" : value);
+  for (const [name, value] of Object.entries(attributes)) if (value != null) node.setAttribute(name, value);
   node.append(...children.flat());
   return node;
 };
@@ -34,12 +35,12 @@ const build = (ui, node) => {
   return tag in makers ? makers[tag](ui, attributes, built) : h(tag, attributes, built);
 };
 
-const copy = async (self) => {
+const copy = async (self, text) => {
   try {
-    await navigator.clipboard.writeText(self.dataset.copy);
+    await navigator.clipboard.writeText(text);
   } catch {
-    // navigator.clipboard is missing on plain http
-    const area = h("textarea", { class: "authnb-hidden" }, self.dataset.copy);
+    // There is none on plain http
+    const area = h("textarea", { class: "authnb-hidden" }, text);
     self.after(area);
     area.select();
     document.execCommand("copy");
@@ -50,42 +51,44 @@ const copy = async (self) => {
   setTimeout(() => (self.textContent = "Copy"), 2000);
 };
 
+// The Jupyter server of this page: what the page says of it, and the header it wants with a request
+const jupyter = () => {
+  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
+  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
+  return { ...config, headers: token ? { "X-XSRFToken": token } : {} };
+};
+
 // A kernel that is busy with the waiting cell may not hear us; Jupyter's own interrupt always gets through.
 const interrupt = async (kernel) => {
-  const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
-  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
-  const headers = token ? { "X-XSRFToken": token } : {};
-  const answer = await fetch(`${config.baseUrl}api/kernels/${kernel}/interrupt`, { method: "POST", headers });
+  const { baseUrl, headers } = jupyter();
+  const answer = await fetch(`${baseUrl}api/kernels/${kernel}/interrupt`, { method: "POST", headers });
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
 };
 
-// What is secret goes as a buffer: kernels set to debug log the content of messages
-const sender = (model) => (message, secret) =>
-  model.send(message, undefined, secret && [new TextEncoder().encode(JSON.stringify(secret)).buffer]);
-
-const underWay = (phase) => ["starting", "choosing", "waiting", "sign_up"].includes(phase);
-
 export default () => {
-  let [live, told] = [{}, ""]; // news, and the phase they are of
+  let live = {}; // news, and the phase they are of
   let [deadline, total] = [0, 1];
   let [dead, unanswered] = [false, 0];
+  let send;
   const drawings = new Set();
   const drawAll = () => drawings.forEach((draw) => draw());
 
   return {
     initialize({ model }) {
-      const send = sender(model);
+      // What is secret goes as a buffer: kernels set to debug log the content of messages
+      send = (message, secret) =>
+        model.send(message, undefined, secret && [new TextEncoder().encode(JSON.stringify(secret)).buffer]);
       const surroundings = around(send);
       model.on("msg:custom", ({ seconds, ...news }) => {
-        [dead, unanswered] = [false, underWay(model.get("card").phase) ? performance.now() : 0];
+        [dead, unanswered] = [false, model.get("card").under_way ? performance.now() : 0];
         if (news.address !== live.address) total = seconds;
         deadline = performance.now() + 1000 * (seconds ?? 0);
-        [live, told] = [news, model.get("card").phase];
+        live = news;
         surroundings.hear(news);
         drawAll();
       });
       model.on("change:card", () => {
-        if (model.get("card").phase !== told) [live, deadline] = [{}, 0];
+        if (model.get("card").phase !== live.phase) live = {};
         drawAll();
       });
       model.on("comm_live_update", () => {
@@ -102,20 +105,16 @@ export default () => {
       const badge = h("div", { class: "authnb-badge", "aria-hidden": "true" });
       const title = h("h2", { tabindex: "-1" });
       const subtitle = h("p", { class: "authnb-quiet" });
-      const body = h("div", { class: "authnb-body" });
       const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
-      const root = h("section", { class: "authnb", "data-lm-suppress-shortcuts": "true" }, head, body, said);
-      const focused = () => root.getRootNode().activeElement;
+      const body = h("div", { class: "authnb-body" });
+      const root = h("section", { class: "authnb", "data-lm-suppress-shortcuts": true }, head, body, said);
       let shown = "";
 
       const ui = {
         ticks: new Set(),
-        get live() {
-          return live;
-        },
         send(message, secret) {
           unanswered ||= performance.now();
-          sender(model)(message, secret);
+          send(message, secret);
         },
         say: (text) => said.textContent === text || (said.textContent = text),
         // A click shows its effect at once; what it leads to follows from the kernel.
@@ -126,35 +125,35 @@ export default () => {
       };
 
       const cancel = (self) => {
-        const { kernel, waits, deaf } = model.get("card");
+        const { kernel, waits, deaf } = ui.card;
         const refused = () => self.after(h("p", {}, "The kernel is busy: press the notebook's ■ button."));
-        const insist = () => underWay(model.get("card").phase) && interrupt(kernel).catch(refused);
+        const insist = () => ui.card.under_way && interrupt(kernel).catch(refused);
         if (waits && kernel) setTimeout(insist, deaf ? 0 : INSIST);
       };
       root.addEventListener("click", ({ target }) => {
         const self = target.closest("button, a");
         const { do: deed, busy, says, copy: text } = self?.dataset ?? {};
-        if (text) copy(self);
+        if (text) copy(self, text);
         if (says) {
           ui.say((body.querySelector("[data-status]") ?? said).textContent = says);
-          whenBack(() => model.get("card").phase === "waiting" && ui.send({ do: "back" }));
+          whenBack(() => ui.card.phase === "waiting" && ui.send({ do: "back" }));
         }
         if (!deed || self.ariaDisabled) return;
+        ui.send({ ...self.dataset });
         ui.busy(self, busy);
-        ui.send(JSON.parse(deed));
-        if (JSON.parse(deed).do === "cancel") cancel(self);
+        if (deed === "cancel") cancel(self);
       });
       root.addEventListener("submit", (event) => {
         event.preventDefault();
         const { do: deed, busy } = event.target.dataset;
         if (!deed) return;
-        ui.send(JSON.parse(deed), Object.fromEntries(new FormData(event.target)));
+        ui.send({ do: deed }, Object.fromEntries(new FormData(event.target)));
         event.target.reset();
         ui.say(busy);
       });
       // JupyterLab keeps Enter from sending a form by itself.
       root.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" || event.target.tagName !== "INPUT" || !event.target.form) return;
+        if (event.key !== "Enter" || !event.target.matches("form input")) return;
         event.preventDefault();
         event.target.form.requestSubmit();
       });
@@ -162,43 +161,37 @@ export default () => {
       const tick = () => {
         ui.ticks.forEach((update) => update(Math.max(0, (deadline - performance.now()) / 1000), total));
         // A kernel speaks every second while a sign-in is under way, else it answers unless it is busy
-        const busy = !underWay(model.get("card").phase) && model.widget_manager?.kernel?.status === "busy";
+        const busy = !ui.card.under_way && model.widget_manager?.kernel?.status === "busy";
         if (dead || !unanswered || busy || performance.now() - unanswered < PATIENCE) return;
         dead = true;
         draw();
       };
 
       const draw = () => {
-        const card = model.get("card");
-        const now = JSON.stringify([dead, card, live]);
+        const card = (ui.card = { ...model.get("card"), ...(dead ? DEAD : live) });
+        const now = JSON.stringify(card);
         if (now === shown) return tick();
         shown = now;
-        const phase = dead ? "dead" : card.phase;
-        const arrives = root.dataset.phase !== phase;
+        const arrives = root.dataset.phase !== card.phase;
         const opened = !arrives && body.querySelector("details")?.open;
-        const hadFocus = root.contains(focused());
-        const who = !dead && live.name;
-        const calm = who ? [live.email, card.host].filter(Boolean).join(" · ") : card.subtitle;
-        root.dataset.phase = phase;
-        root.setAttribute("aria-label", card.title);
-        title.textContent = dead ? "This panel is not live" : who || card.title;
-        subtitle.textContent = dead ? "Run the cell again to sign in." : calm;
-        badge.replaceChildren(
-          who && live.picture
-            ? h("img", { src: live.picture, alt: "", referrerpolicy: "no-referrer" })
-            : ((who || card.host).match(/^[^\d\W]/)?.[0].toUpperCase() ?? "ID"),
-        );
+        const hadFocus = root.matches(":focus-within");
+        root.dataset.phase = card.phase;
+        root.ariaLabel = model.get("card").title;
+        title.textContent = card.title;
+        subtitle.textContent = card.subtitle;
+        const picture = card.picture && h("img", { src: card.picture, alt: "", referrerpolicy: "no-referrer" });
+        badge.replaceChildren(picture || card.badge);
         ui.ticks.clear();
-        if (phase !== "sign_up") ui.form = null; // and with it what was typed
-        body.replaceChildren(...(dead ? [] : (live.body ?? card.body)).map((node) => build(ui, node)));
-        if (opened && body.querySelector("details")) body.querySelector("details").open = true;
+        if (card.phase !== "sign_up") ui.form = null; // and with it what was typed
+        body.replaceChildren(...card.body.map((node) => build(ui, node)));
+        if (opened) body.querySelector("details")?.setAttribute("open", "");
         tick();
-        ui.say(`${title.textContent}. ${live.said ?? card.text}`);
+        ui.say(`${card.title}. ${card.text}`);
         // A cell that waits comes into view; the focus stays where the person has it
         if (arrives && card.waits) requestAnimationFrame(() => root.scrollIntoView?.({ block: "nearest" }));
         if (!hadFocus) return;
         body.querySelector(".authnb-primary")?.focus();
-        if (!body.contains(focused())) title.focus();
+        if (!body.matches(":focus-within")) title.focus();
       };
 
       const timer = setInterval(tick, 1000);
