@@ -2,6 +2,8 @@
 PYTHON ?= python3
 ARGS ?=
 FUZZ_SECONDS ?= 60
+# Test files at once: on two cores one more than those, for tests wait a lot. make test WORKERS=0 for one after the other
+WORKERS ?= 3
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -19,8 +21,8 @@ lab: $(INSTALLED)
 
 # Lint, types, tests, and every notebook.
 test: lint
-	$(PY) -m pytest $(ARGS)
-	$(PY) -m pytest --nbval-lax notebooks
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax notebooks
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -15,11 +15,10 @@ from authnb.errors import InteractionRequired, StorageError
 from authnb.flows import TIMEOUT
 from authnb.place import Place, here, read_front_end
 from authnb.provider import Provider
-from authnb.registration import FORM
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
 from authnb.views.text import NotebookView, TerminalView
-from authnb.ways import MODES, SIGN_UP_MODES, Wish
+from authnb.ways import FORM, MODES, SIGN_UP_MODES, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from authnb.flows import Flow
     from authnb.provider import Provider
 
-FORM = "form"
 _CREATED = {200, 201}
 _MOST_FIELDS = 20
 _CREATING = "Creating the account"

@@ -158,7 +158,7 @@ class Session(OAuth2Session):
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What ``requests`` takes from the environment; but no proxy for this machine, which is not reached by one."""
-        if is_loopback(str(url)):
+        if self.trust_env and is_loopback(str(url)):
             proxies = {"no_proxy": "127.0.0.1,localhost,::1", **(proxies or {})}
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 

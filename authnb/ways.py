@@ -11,7 +11,6 @@ from authnb.callbacks import accepts_redirect
 from authnb.errors import InteractionRequired, LoginFailed
 from authnb.flows import device_flow, loopback_flow, redirect_flow
 from authnb.place import public_proxy
-from authnb.registration import FORM, begins_with_account, check_sign_up, form_flow, page_flow
 from authnb.transport import is_loopback
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from authnb.place import FrontEnd, Place
     from authnb.provider import Provider
 
+FORM = "form"
 UNATTENDED = ("client_credentials", "token")
 MODES = ("auto", "loopback", "device", "page", "proxy", "paste", *UNATTENDED)
 SIGN_UP_MODES = ("auto", FORM, "loopback", "device", "page", "proxy", "paste")
@@ -149,6 +149,8 @@ class Wish:
         if self.mode not in {"auto", FORM, *allowed}:
             ways = (Way(mode=self.mode, why=""), *ways)  # as was asked for
         if self.create:
+            from authnb.registration import begins_with_account, check_sign_up  # noqa: PLC0415 - few create accounts
+
             form, pages = check_sign_up(client.provider, forms=forms)
             here = Way(mode=FORM, why=f"{client.provider.host} lets its sign-up form be shown here.")
             if begins_with_account(client.provider):
@@ -168,6 +170,10 @@ class Wish:
 
     def flow(self, client: Client, mode: str, place: Place, front_end: FrontEnd | None, inbox: Inbox) -> Flow:
         """The flow for this mode."""
+        if not self.create:
+            return self._sign_in(client, mode, place, front_end, inbox)
+        from authnb.registration import form_flow, page_flow  # noqa: PLC0415 - few create accounts
+
         if mode == FORM:
             after = next(
                 way.mode
@@ -181,11 +187,9 @@ class Wish:
                     client, after, place, front_end, inbox, **({"login_hint": name} if name else {})
                 ),
             )
-        if self.create:
-            return page_flow(
-                client.provider, lambda **more: self._sign_in(client, mode, place, front_end, inbox, **more)
-            )
-        return self._sign_in(client, mode, place, front_end, inbox)
+        return page_flow(
+            client.provider, lambda **more: self._sign_in(client, mode, place, front_end, inbox, **more)
+        )
 
     def _sign_in(
         self,

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from authnb.session import Session
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the leak scan, whichever process its tests ran in: secrets found, scenario by place."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    rows = dict(value for report in reports for name, value in report.user_properties if name == "leaks")
+    if not rows:
+        return
+    terminalreporter.section("leak scan: secrets found, scenario by place")
+    width, places = max(map(len, rows)), list(next(iter(rows.values())))
+    terminalreporter.write_line("  ".join([" " * width, *places]))
+    for scenario, found in rows.items():
+        cells = [str(sum(found[place].values())).rjust(len(place)) for place in places]
+        terminalreporter.write_line("  ".join([scenario.ljust(width), *cells]))
+
+
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoProvider]:
     with DemoProvider(device_interval=1) as provider:

@@ -6,8 +6,6 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-import segno
-
 from authnb.errors import AuthnbError
 from authnb.views.elements import ELSEWHERE, cancel, copy, deed, link, quiet, row
 from authnb.views.form import form_of
@@ -222,6 +220,8 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
 
 def _code(login: Login, verification: Verification, deaf: str | None) -> list[Node | None]:
     """A code to enter on any device."""
+    import segno  # noqa: PLC0415 - few see a code
+
     code, complete = verification.user_code or "", verification.uri_complete
     first = verification.sign_up_uri
     qr = segno.make(complete or verification.uri, micro=False).svg_data_uri(border=2, light="#fff")
@@ -250,7 +250,9 @@ def _code(login: Login, verification: Verification, deaf: str | None) -> list[No
 def _others(login: Login, deaf: str | None, kind: str = "") -> list[Node]:
     """The other ways, unless nobody would hear the click."""
     words = {**_OTHERWISE, "loopback": "Use the provider's own page instead"} if login.sign_up else _OTHERWISE
-    others = [mode for mode in login.modes if mode != login.mode and not deaf]
+    # An address can be pasted beside each page; a form has better to offer
+    shown = {login.mode} if login.mode == "device" or login.status not in UNDER_WAY else {login.mode, "paste"}
+    others = [mode for mode in login.modes if mode not in shown and not deaf]
     return [deed(words[mode], kind, "again", mode=mode) for mode in others]
 
 

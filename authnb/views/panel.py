@@ -1,4 +1,4 @@
-"""The sign-in panel: one card in the notebook, on anywidget.
+"""The sign-in panel: one card in the notebook.
 
 Two ways lead to the browser. The trait ``card`` holds what a saved notebook may show: the phase, the host,
 sentences. What only a live panel may show goes as a message and is kept nowhere: addresses (they hold the
@@ -15,10 +15,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
-import traitlets
-from IPython.display import display
-
 from authnb.errors import AuthnbError
 from authnb.views.card import UNDER_WAY, card, live
 from authnb.views.text import lines
@@ -27,28 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authnb.signin import Login
+    from authnb.views.widget import Panel
 
-_STATIC = Path(__file__).parent / "static"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TELL_AGAIN = 1.0  # seconds; a kernel that is busy with the waiting cell cannot be asked
-
-
-def _script(*names: str) -> str:
-    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
-
-
-class Panel(anywidget.AnyWidget):
-    """The widget: a card to draw, and the script that draws it."""
-
-    _esm = _script("panel.js", "around.js")
-    _css = _STATIC / "panel.css"
-    card = traitlets.Dict().tag(sync=True)
-
-
-class SignUpPanel(Panel):
-    """The same, able to show a form."""
-
-    _esm = _script("panel.js", "around.js", "form.js")
 
 
 class PanelView:
@@ -68,6 +46,11 @@ class PanelView:
 
     def open(self, login: Login) -> None:
         """Show the panel in the cell that runs; again, if that was done before."""
+        # Loaded while the provider is asked: both take their time
+        from IPython.display import display  # noqa: PLC0415 - as said above
+
+        from authnb.views.widget import Panel, SignUpPanel  # noqa: PLC0415 - as said above
+
         first = self._panel is None
         if self._panel is None:
             self._panel = (SignUpPanel if login.sign_up else Panel)(card=self._card(login))

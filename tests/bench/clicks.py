@@ -24,7 +24,7 @@ button.on_click(lambda _: setattr(label, "value", str(int(label.value) + 1)))
 ipywidgets.VBox([button, label])"""
 SIZES = """
 import json
-from authnb.views.panel import Panel, SignUpPanel
+from authnb.views.widget import Panel, SignUpPanel
 for widgets in ([button, label], [Panel(card=signin._view._panel.card)]):
     print(sum(len(json.dumps(widget.get_state())) for widget in widgets))"""
 # Until the frame after the first change, as the browser's own clock has it

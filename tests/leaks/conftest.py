@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from harness import CHROMIUM, Desk
-from places import Ground, table
+from places import Ground
 from playwright.sync_api import sync_playwright
 from scenarios import PROXY_PORT
 from support import require
@@ -16,8 +16,6 @@ from authnb.demo import DemoProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROWS: dict[str, dict[str, dict[str, int]]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +54,3 @@ def desk(ground: Ground) -> Iterator[Desk]:
 def witness() -> Iterator[Witness]:
     with Witness() as witness:
         yield witness
-
-
-@pytest.fixture(scope="module")
-def rows() -> dict[str, dict[str, dict[str, int]]]:
-    """What was found: scenario, place, kind of secret, how often."""
-    return ROWS
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of the leak scan."""
-    if ROWS:
-        terminalreporter.section("leak scan: secrets found, scenario by place")
-        for line in table(ROWS):
-            terminalreporter.write_line(line)

@@ -250,13 +250,3 @@ class Processes(threading.Thread):
     def stop(self) -> None:
         self._over.set()
         self.join()
-
-
-def table(rows: dict[str, dict[str, dict[str, int]]]) -> list[str]:
-    """Scenario by place: how many secrets were found, as lines of text."""
-    width = max(map(len, rows), default=0)
-    lines = [" " * width + "  " + "  ".join(PLACES)]
-    for name, found in rows.items():
-        cells = [str(sum(found.get(place, {}).values())).rjust(len(place)) for place in PLACES]
-        lines.append(name.ljust(width) + "  " + "  ".join(cells))
-    return lines

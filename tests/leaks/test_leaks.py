@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import leaky
 import pytest
@@ -14,9 +14,13 @@ from support import newcomer
 from witness import Witness, count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness import Desk
 
     from authnb.demo import DemoProvider
+
+    Note = Callable[[str, object], None]
 
 # What is there by design: (scenario or None for all, place, kind): why
 ALLOWED = {
@@ -25,11 +29,6 @@ ALLOWED = {
         "iopub",
         "state",
     ): "the address reaches the browser this way; whoever hears this can run code here",
-    (
-        "papermill",
-        "processes",
-        "state",
-    ): "a browser is started with the address; PKCE makes it useless to others",
     (
         "papermill",
         "papermill",
@@ -74,7 +73,7 @@ def leaks(name: str, found: dict[str, dict[str, int]]) -> dict[tuple[str, str], 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_is_left(
-    ground: Ground, desk: Desk, demo: DemoProvider, witness: Witness, rows: dict[str, Any], name: str
+    ground: Ground, desk: Desk, demo: DemoProvider, witness: Witness, record_property: Note, name: str
 ) -> None:
     scenario, kinds = SCENARIOS[name]
     witness.take()
@@ -82,12 +81,13 @@ def test_nothing_is_left(
     scenario(play, demo)
     secrets = play.secrets(witness.take())
     assert kinds <= set(secrets), "the scenario did not play what it is to be judged by"
-    rows[name] = {place: count(secrets, text) for place, text in play.all().items()}
-    assert leaks(name, rows[name]) == {}
+    found = {place: count(secrets, text) for place, text in play.all().items()}
+    record_property("leaks", (name, found))
+    assert leaks(name, found) == {}
 
 
 def test_a_leak_is_found_in_every_place(
-    ground: Ground, desk: Desk, demo: DemoProvider, rows: dict[str, Any]
+    ground: Ground, desk: Desk, demo: DemoProvider, record_property: Note
 ) -> None:
     """The scan can fail, everywhere."""
     play, password = Play(ground, desk), f"planted-{newcomer()}"
@@ -108,7 +108,7 @@ def test_a_leak_is_found_in_every_place(
     texts = play.all()
     found = {place: count({"password": {password}}, text) for place, text in texts.items()}
     found["papermill"] = count({"access_token": papermill.secrets["access_token"]}, texts["papermill"])
-    rows["a leaking widget"] = found
+    record_property("leaks", ("a leaking widget", found))
     assert {place for place in PLACES if leaks("", found) and found[place]} == set(PLACES)
 
 
