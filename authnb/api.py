@@ -17,7 +17,6 @@ from authnb.place import Place, here, read_front_end
 from authnb.provider import Provider
 from authnb.signin import Login
 from authnb.storage import Account, TokenStorage, memory
-from authnb.views.text import NotebookView, TerminalView
 from authnb.ways import FORM, MODES, SIGN_UP_MODES, Wish
 
 if TYPE_CHECKING:
@@ -166,6 +165,8 @@ def _wish(
 def _fitting_view(wish: Wish, place: Place) -> View | None:
     if wish.view is None:
         return None
+    from authnb.views.text import NotebookView, TerminalView  # noqa: PLC0415 - only where something is shown
+
     if not place.in_kernel:
         return TerminalView()
     if wish.view == "panel" or (wish.view == "auto" and place.front_end == "notebook"):

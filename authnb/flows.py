@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from authnb.callbacks import Inbox
 from authnb.errors import LoginFailed, ProviderError
-from authnb.redirects import LoopbackListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -138,6 +137,8 @@ def loopback_flow(
     """
     inbox = inbox or Inbox(notify)
     host = client.provider.quirks.redirect_host
+    from authnb.redirects import LoopbackListener  # noqa: PLC0415 - loads a server, which other flows do not need
+
     with closing(LoopbackListener(ports, notify, host, below)) as listener:
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)

@@ -7,13 +7,13 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from authnb.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from filelock import FileLock
 
 LOCK_TIMEOUT = 45.0  # seconds; longer than any answer of a provider is waited for
 _LONGEST = 1 << 20  # bytes
@@ -78,12 +78,16 @@ def remove(path: Path) -> None:
 
 def lock_of(path: Path) -> FileLock:
     """The lock that belongs to a file; in one thread it can be taken again while held."""
+    from filelock import FileLock  # noqa: PLC0415 - takes its time to load, and reading needs no lock
+
     return FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT, mode=_ONLY_US)
 
 
 @contextmanager
 def held(lock: FileLock) -> Iterator[None]:
     """Hold a lock; `StorageError` if another process does not let go of it."""
+    from filelock import Timeout  # noqa: PLC0415 - loaded with the lock
+
     path = lock.lock_file
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - a string already
