@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parent
-sys.path[0] = str(HERE.parent)  # not this folder: a measure may be named as a package is
+# Not this folder: a measure may be named as a package is
+sys.path[:1] = [str(HERE.parent), str(HERE.parent / "browser")]
 
 from bench import report  # noqa: E402 - found by the path above
 from bench.measuring import MEASURES, ROOT, Bench  # noqa: E402 - the same
