@@ -250,6 +250,7 @@ def _plan(
         read_front_end=lambda report: read_front_end(report, place),
         own_token=(lambda client: wish.own_token(client, audience)) if wish.unattended else None,
         auto=wish.mode == "auto",
+        ports=wish.ports,
         patience=wish.patience(place, panel=forms and view is not None),
         storage=storage,
         sign_up=wish.create,

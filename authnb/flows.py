@@ -139,6 +139,7 @@ def loopback_flow(
     inbox = inbox or Inbox(notify)
     host = client.provider.quirks.redirect_host
     with closing(LoopbackListener(ports, notify, host, below)) as listener:
+        inbox.port = listener.port
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)
         client.get_ready()
