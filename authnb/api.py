@@ -148,7 +148,9 @@ class _Registration:
             provider = Provider(self.address)
         if provider is None:
             provider = Provider.discover(self.address, needs=needs)
-        scope = next((scope for scope in (self.scope, provider.quirks.scope) if scope is not None), SCOPE)
+        quirks = provider.quirks
+        wanted = (self.scope, quirks.public_scope if secret is None else None, quirks.scope)
+        scope = next((scope for scope in wanted if scope is not None), SCOPE)
         return Client(provider, client_id=self.client_id, client_secret=secret, scope=scope)
 
 
