@@ -70,7 +70,8 @@ def table() -> str:
         "",
         "## What each does its own way",
         "",
-        f"Each row is a test in `tests/interop/test_presets.py`, compared on {DATE} with what the last column names.",
+        f"Each row is a test in `tests/interop/test_presets.py` or beside it, compared on {DATE} with what the last",
+        "column names.",
         "",
     ]
     lines += ["| provider | what | documented | compared with |", "| --- | --- | --- | --- |"]

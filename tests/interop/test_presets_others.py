@@ -36,7 +36,7 @@ AUTH0_PAGES = (f"https://auth0.com/docs/{_AUTH0_PAGES}", f"{_AUTH0}{_AUTH0_PAGES
 GITLAB = "https://github.com/gitlabhq/gitlabhq/blob/HEAD/doc/api/oauth2.md"
 KEYCLOAK = (
     "https://www.keycloak.org/docs/latest/server_admin/#_registration-rc-client-flows",
-    "https://www.keycloak.org/docs/latest/server_admin/#_registration-rc-client-flows",
+    "Red Hat's edition of that page",
 )
 OKTA = "https://github.com/okta/okta-developer-docs/blob/HEAD/packages/%40okta/vuepress-site/docs/concepts/"
 ORCID_SOURCE = "https://github.com/ORCID/ORCID-Source/blob/HEAD/"
