@@ -47,6 +47,14 @@ _REMEDIES = {
     "server_error": "The provider is in trouble. Try again later.",
     "temporarily_unavailable": "The provider is in trouble. Try again later.",
 }
+# The same in words of their own (GitHub's and Entra's device flows)
+_OTHER_WORDS = {
+    "authorization_declined": "access_denied",
+    "token_expired": "expired_token",
+    "device_flow_disabled": "unauthorized_client",
+    "incorrect_client_credentials": "invalid_client",
+    "bad_verification_code": "invalid_grant",
+}
 # A person's no, in the words of several providers
 _DECLINED = {"access_denied", "consent_required", "interaction_required", "login_required"}
 
@@ -59,7 +67,8 @@ class Token(OAuth2Token):
     """
 
     def __repr__(self) -> str:
-        shown = {k: "…" if k in _SECRET_MEMBERS else v for k, v in self.items() if k != "userinfo"}
+        hidden = {k for k, v in self.items() if k in _SECRET_MEMBERS or isinstance(v, list | dict)}
+        shown = {k: "…" if k in hidden else v for k, v in self.items() if k != "userinfo"}
         return f"Token({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
 
     __str__ = __repr__
@@ -141,13 +150,14 @@ def refusal(
     error = answer.get("error")
     if not isinstance(error, str) or not re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII):
         error = _unnamed(status)
+    named, error = error, _OTHER_WORDS.get(error, error)
     said = text(answer, "error_description") or ""
     for secret in secrets:
         said = said.replace(secret, "…")
     remedy = _REMEDIES.get(error, "Ask the provider what it means, or try again.")
     if error in _DECLINED:
         return LoginFailed(error, f"{what} was declined. {_sentence(said)}{remedy}")
-    came = f"HTTP {status}" if error == "invalid_response" else f"the provider answered {error!r}"
+    came = f"HTTP {status}" if error == "invalid_response" else f"the provider answered {named!r}"
     return ProviderError(error, f"{what} failed: {came}. {_sentence(said)}{remedy}")
 
 

@@ -146,7 +146,9 @@ class _Registration:
             provider = Provider(self.address)
         if provider is None:
             provider = Provider.discover(self.address, needs=needs)
-        scope = next((scope for scope in (self.scope, provider.quirks.scope) if scope is not None), SCOPE)
+        quirks = provider.quirks
+        wanted = (self.scope, quirks.public_scope if secret is None else None, quirks.scope)
+        scope = next((scope for scope in wanted if scope is not None), SCOPE)
         return Client(provider, client_id=self.client_id, client_secret=secret, scope=scope)
 
 
@@ -250,6 +252,7 @@ def _plan(
         read_front_end=lambda report: read_front_end(report, place),
         own_token=(lambda client: wish.own_token(client, audience)) if wish.unattended else None,
         auto=wish.mode == "auto",
+        ports=wish.ports,
         patience=wish.patience(place, panel=forms and view is not None),
         storage=storage,
         sign_up=wish.create,

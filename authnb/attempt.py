@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from authnb.callbacks import Inbox
-from authnb.errors import AuthnbError, LoginRequired, ProviderError, StorageError
+from authnb.errors import AuthnbError, LoginFailed, LoginRequired, ProviderError, StorageError
 from authnb.flows import drive
 from authnb.storage import MemoryStorage, SignIn
 
@@ -37,7 +37,8 @@ class Plan:
     """What every try of one sign-in needs: for whom, where, by which flow, and where it is kept.
 
     ``patience``: seconds to wait for what the panel reports, once it is shown. ``own_token``: for what needs
-    nobody, in place of all flows. ``auto``: whether evidence decides on the way.
+    nobody, in place of all flows. ``auto``: whether evidence decides on the way. ``ports``: those its listener may
+    take.
     """
 
     account: Account
@@ -48,6 +49,7 @@ class Plan:
     storage: TokenStorage
     own_token: Callable[[Client], Token] | None = None
     auto: bool = False
+    ports: tuple[int, ...] = ()
     patience: float = 0.0
     sign_up: bool = False
     api: str | Iterable[str] | None = None
@@ -89,6 +91,9 @@ class Watched(Protocol):
         """It is over."""
 
 
+_under_way: list[Attempt] = []  # in this process, the oldest first
+
+
 class Attempt:
     """One try; it begins at `start`. ``mode`` None is the best; ``after`` the one before, which may hold the port."""
 
@@ -122,7 +127,21 @@ class Attempt:
         self._answers = answers
         self._wake.set()
 
+    def give_way(self) -> None:
+        """End, and free the port, for a newer one; nothing is left of it when this returns."""
+        error = LoginFailed("cancelled", "The sign-in was cancelled: a newer one took over its port.")
+        self._watched.ended(self, "cancelled", error=error)
+        self.wake()
+        self.join()
+
     def _work(self) -> None:
+        _under_way.append(self)
+        try:
+            self._run()
+        finally:
+            _under_way.remove(self)
+
+    def _run(self) -> None:
         if self._after is not None:
             self._after.join()
             self._after = None
@@ -193,14 +212,30 @@ class Attempt:
         order = sorted(ways, key=lambda way: way.mode != self.mode)
         for way in order:
             self._watched.connected(self, client, way, ways)
-            flow = self._plan.flow(client, way.mode, self._watched, self.inbox)
             try:
-                return drive(flow, self._show, self._sleep, self._fill)
+                return self._drive(client, way)
             except ProviderError as error:
                 if not self._plan.auto or self.mode or self._asked or error.error not in _NOT_THIS_WAY:
                     raise
                 refusal = error
         raise refusal
+
+    def _drive(self, client: Client, way: Way) -> Token:
+        """The token, by this way; an older sign-in of the same account in this process makes way for it."""
+        while True:
+            flow = self._plan.flow(client, way.mode, self._watched, self.inbox)
+            try:
+                return drive(flow, self._show, self._sleep, self._fill)
+            except LoginFailed as error:
+                if error.error != "port_in_use" or (older := self._in_the_way()) is None:
+                    raise
+            older.give_way()
+
+    def _in_the_way(self) -> Attempt | None:
+        """The older one, for the same account, whose listener has a port that this one may take."""
+        older = _under_way[: _under_way.index(self)]
+        mine = (one for one in older if one._plan.account == self._plan.account)  # noqa: SLF001 - the same class
+        return next((one for one in mine if one.inbox.port in self._plan.ports), None)
 
     def _keep(self, sign_in: SignIn) -> None:
         try:

@@ -39,6 +39,7 @@ class Inbox:
         self.notify = notify
         self._lock = threading.Lock()
         self.redirect_uri: str | None = None  # where the answer goes
+        self.port: int | None = None  # on which a listener of ours was opened for it
         self._state = ""
         self._answer: AuthorizationResponse | None = None
 

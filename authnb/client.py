@@ -104,7 +104,7 @@ class Client:
         place of the authorization endpoint.
         """
         endpoint = endpoint or self.provider.need("authorization_endpoint", "Try mode='device'.")
-        parameters = {**self.provider.quirks.parameters, **parameters}
+        parameters = {**self.provider.quirks.parameters, **self._audience(), **parameters}
         if (
             "offline_access" in self.scope.split()
         ):  # without it no refresh token: OpenID Connect Core section 11
@@ -178,7 +178,7 @@ class Client:
             "POST",
             endpoint,
             {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-            urlencode({"scope": self.scope}),
+            urlencode({"scope": self.scope, **self._audience()}),
         )
         with asking(what, endpoint), provider_session() as http:
             response = http.post(url, data=body, headers=headers)
@@ -236,7 +236,8 @@ class Client:
         endpoint = user_address(self.provider, token) or self.provider.need(
             "userinfo_endpoint", "Ask for the scope 'openid' instead."
         )
-        with asking(ASKING, endpoint), self._session(token=Token(token)) as session:
+        bare = {"access_token": token["access_token"]}  # Authlib uses no token in the last minute of its life
+        with asking(ASKING, endpoint), self._session(token=bare) as session:
             response = session.get(endpoint, headers={"Accept": "application/json"})
         return read_userinfo(response, token, self.provider)
 
@@ -255,6 +256,10 @@ class Client:
         except ProviderError:
             return Token(token)
         return Token({**token, "userinfo": {**told, **(token.get("userinfo") or {})}})
+
+    def _audience(self) -> dict[str, str]:
+        audience = self.provider.quirks.audience
+        return {"audience": audience} if audience else {}
 
     def _asker(self) -> Any:
         """Authlib's client without a session: enough to ask the person, and it loads in no time."""

@@ -140,6 +140,7 @@ def loopback_flow(
     from authnb.redirects import LoopbackListener  # noqa: PLC0415 - loads a server, which other flows do not need
 
     with closing(LoopbackListener(ports, notify, host, below)) as listener:
+        inbox.port = listener.port
         request = client.authorization_request(listener.redirect_uri, **parameters)
         listener.expect(request.state)
         client.get_ready()

@@ -25,8 +25,10 @@ class Quirks:
     ``userinfo_endpoint`` answers, its member ``subject`` as ``sub``; ``user_address`` is a member of the token
     answer that names that endpoint, where it differs for each person.
 
-    ``scope``: what is asked for where the caller says nothing. ``parameters``: what else stands in an
-    authorization request. ``secret_for``: which of ``code`` and ``device`` need a client secret.
+    ``scope``: what is asked for where the caller says nothing; ``public_scope``, by a client without a secret, where
+    that may ask for less. ``parameters``: what else stands in an authorization request. ``audience``: the API that
+    the token is for, where the provider wants it named, in a request for a code and for a device code.
+    ``secret_for``: which of ``code`` and ``device`` need a client secret.
 
     ``issuers``: what else it calls itself, in its metadata and ID tokens; ``{tenantid}`` stands for the identifier
     of a tenant, in a token for the one in its claim ``tid``.
@@ -41,6 +43,8 @@ class Quirks:
     subject: str = "sub"
     user_address: str | None = None
     scope: str | None = None
+    public_scope: str | None = None
+    audience: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     secret_for: tuple[str, ...] = ()
     issuers: tuple[str, ...] = ()

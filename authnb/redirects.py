@@ -78,6 +78,11 @@ class LoopbackListener:
         self._thread.start()
 
     @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
     def redirect_uri(self) -> str:
         """The address the provider sends the browser to."""
         if self._below is not None:

@@ -24,13 +24,13 @@ _TOLD = {"profile": {"name", "preferred_username", "nickname", "given_name"}, "e
 def is_needed(provider: Provider, token: Mapping[str, Any], scope: str) -> bool:
     """Whether the endpoint may tell what the ID token does not, although that ``scope`` asked for it.
 
-    Without OpenID, whether there is one: it tells all there is to know.
+    Without OpenID, or without an ID token, whether there is one: it tells all there is to know.
     """
     if not (provider.userinfo_endpoint or user_address(provider, token)):
         return False
     known, granted = token.get("userinfo") or {}, (token.get("scope") or scope).split()
     untold = any(name in granted and not claims & known.keys() for name, claims in _TOLD.items())
-    return untold or not provider.quirks.openid
+    return untold or not provider.quirks.openid or (not known and "openid" in granted)
 
 
 def user_address(provider: Provider, token: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from servers import Server
-from support import newcomer
+from support import free_port, newcomer
 
 import authnb
 from authnb.errors import InteractionRequired, LoginFailed, LoginRequired, ProviderError
@@ -221,6 +221,65 @@ def test_port_in_use(demo: DemoProvider, storage: MemoryStorage) -> None:
         with pytest.raises(LoginFailed, match="in use"):
             login.wait(10)
     ended(login)
+
+
+def test_a_newer_one_takes_over_the_port(demo: DemoProvider, storage: MemoryStorage) -> None:
+    """The cell runs again while its first sign-in waits: that one is cancelled, and the new one has its port."""
+    port = free_port()
+    older = []
+    for _ in range(2):
+        older.append(begin(demo, storage, redirect_port=port))
+        older[-1].verification()
+    login = begin(demo, storage, redirect_port=port)
+    approve(demo, login)
+    assert login.wait(10).user["preferred_username"] == "ada"
+    for given_up in older:
+        with pytest.raises(LoginFailed, match="newer one took over"):
+            given_up.wait(10)
+        assert given_up.status == "cancelled"
+    ended(login)
+
+
+@pytest.mark.parametrize("other", [{"profile": "other"}, {"client_id": "another-client"}], ids=str)
+def test_another_account_keeps_its_port(
+    demo: DemoProvider, storage: MemoryStorage, other: dict[str, str]
+) -> None:
+    """It goes on waiting, and the new one is told that the port is in use."""
+    port = free_port()
+    first = begin(demo, storage, redirect_port=port, **other)
+    first.verification()
+    with pytest.raises(LoginFailed) as caught:
+        begin(demo, storage, redirect_port=port).wait(10)
+    assert caught.value.error == "port_in_use"
+    assert first.status == "waiting"
+    first.cancel()
+    ended(first)
+
+
+@pytest.mark.parametrize("mode", ["loopback", "device", "paste"])
+def test_whoever_is_not_in_the_way_goes_on(demo: DemoProvider, storage: MemoryStorage, mode: str) -> None:
+    """With a second port to try, or without a port, both sign-ins wait side by side."""
+    ports = [free_port(), 0]
+    first = begin(demo, storage, mode=mode, redirect_port=ports)
+    first.verification()
+    second = begin(demo, storage, redirect_port=ports)
+    second.verification()
+    assert (first.status, second.status) == ("waiting", "waiting")
+    first.cancel()
+    second.cancel()
+    ended(second)
+
+
+def test_somebody_elses_port_is_in_use(demo: DemoProvider, storage: MemoryStorage) -> None:
+    """Nothing of ours is cancelled for it, though the same account waits for a pasted address with that port."""
+    with Server() as taken:
+        pasted = begin(demo, storage, mode="paste", redirect_port=taken.port)
+        pasted.verification()
+        with pytest.raises(LoginFailed, match="in use"):
+            begin(demo, storage, redirect_port=taken.port).wait(10)
+        assert pasted.status == "waiting"
+        pasted.cancel()
+    ended(pasted)
 
 
 def test_wrong_client_secret(demo: DemoProvider, storage: MemoryStorage) -> None:

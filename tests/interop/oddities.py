@@ -1,147 +1,30 @@
-"""Small providers that behave as the documentation of the great ones says, one real HTTP server each.
-
-They are honest, and ask nobody: whoever opens their authorization endpoint is sent back with a code. `moved` brings a
-preset to one of them: the same data, with another host.
-"""
+"""Small providers that behave as the documentation of the great ones says, one real HTTP server each."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import time
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
-from joserfc import jwk, jwt
-
-from authnb.presets import Preset, read
+from documented import KEY, SECRET, Documented, as_json, form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from documented import Answer
     from servers import Request, Server
-
-CLIENT, SECRET = "my-notebook", "s3cret"
-KEY = jwk.generate_key("RSA", 2048, {"kid": "one"}, private=True)
-Answer = tuple[int, dict[str, str], bytes]
-
-
-def moved(name: str, *hosts: str, to: str) -> Preset:
-    """The preset of that name, with these hosts replaced by the address of a small server."""
-    text = files("authnb").joinpath("presets.toml").read_text(encoding="utf-8")
-    for host in hosts:
-        text = text.replace(f"https://{host}", to)
-    return read(text)[name]
-
-
-def as_json(value: Any, status: int = 200) -> Answer:
-    """An answer in JSON."""
-    return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
-
-
-def form(request: Request) -> dict[str, str]:
-    """What was posted, with what stands in a Basic header, and the query."""
-    given = dict(parse_qsl(urlsplit(request.path).query)) | dict(parse_qsl(request.body.decode()))
-    kind, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if kind == "Basic":
-        name, _, secret = base64.b64decode(credentials).decode().partition(":")
-        given |= {"client_id": name, "client_secret": secret, "by": "basic"}
-    return given
-
-
-class Documented:
-    """A provider at ``path`` of a server; a subclass says what it does differently."""
-
-    path = ""
-    metadata: dict[str, Any]
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.issuer = server.url + self.path
-        self.asked: dict[str, str] = {}  # the last authorization request
-        self.polls = 0
-        self.metadata = {
-            "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "jwks_uri": f"{self.issuer}/jwks",
-        }
-        self.routes()
-
-    def routes(self) -> None:
-        """What it answers where."""
-        self.at("/.well-known/openid-configuration", lambda _: as_json(self.metadata))
-        self.at("/jwks", lambda _: as_json({"keys": [KEY.as_dict(private=False)]}))
-        self.at("/authorize", self.authorize)
-        self.at("/token", self.token)
-
-    def at(self, path: str, answer: Callable[[Request], Answer]) -> None:
-        """Answer below its own path."""
-        self.server.routes[self.path + path] = answer
-
-    def authorize(self, request: Request) -> Answer:
-        """Send the browser back at once."""
-        self.asked = form(request)
-        back = {"code": "the-code", "state": self.asked["state"]}
-        return 302, {"Location": f"{self.asked['redirect_uri']}?{urlencode(back)}"}, b""
-
-    def token(self, request: Request) -> Answer:
-        """The token for the code, if the verifier is the right one; or for a refresh token."""
-        given = form(request)
-        if given["grant_type"] == "authorization_code":
-            digest = hashlib.sha256(given["code_verifier"].encode()).digest()
-            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-            if challenge != self.asked["code_challenge"]:
-                return as_json({"error": "invalid_grant"}, 400)
-        return as_json(self.tokens(given))
-
-    def tokens(self, given: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 - some providers look at it
-        """The members of a token answer."""
-        return {
-            "access_token": "the-access-token",
-            "token_type": "Bearer",
-            "expires_in": 3600,
-            "id_token": self.id_token(),
-        }
-
-    def id_token(self, **changes: Any) -> str:
-        """An ID token with these claims in place of the usual ones."""
-        now = int(time.time())
-        claims = {"iss": self.issuer, "sub": "248289761001", "aud": CLIENT, "iat": now, "exp": now + 300}
-        if "nonce" in self.asked:
-            claims["nonce"] = self.asked["nonce"]
-        return jwt.encode({"alg": "RS256", "kid": "one"}, claims | changes, KEY)
-
-    def device(self, **changes: Any) -> Answer:
-        """A device code, to be asked for again in a second."""
-        whole = {
-            "device_code": "the-device-code",
-            "user_code": "WDJB-MJHT",
-            "verification_uri": f"{self.issuer}/device",
-            "expires_in": 900,
-            "interval": 1,
-        }
-        return as_json({name: value for name, value in (whole | changes).items() if value is not None})
-
-    def bearer(self, request: Request, answer: Any) -> Answer:
-        """What only the holder of the token is told."""
-        if request.headers.get("Authorization") != "Bearer the-access-token":
-            return 401, {}, b""
-        return as_json(answer)
 
 
 class GitHub(Documented):
-    """Form encoding unless JSON is asked for, device errors with HTTP 200, no ID token, a secret for the code."""
+    """Form encoding unless JSON is asked for, errors with HTTP 200, no ID token, a secret for the code."""
 
     path = "/login/oauth"
+    refusal: str | None = None  # of a device code that the person was asked about
+    disabled = False  # the device flow, in the settings of the app
 
     def routes(self) -> None:
         self.at("/authorize", self.authorize)
         self.at("/access_token", self.access_token)
         self.server.routes["/login/device/code"] = lambda request: self.encoded(
-            request, json.loads(self.device()[2])
+            request, {"error": "device_flow_disabled"} if self.disabled else json.loads(self.device()[2])
         )
         person = {"login": "octocat", "id": 583231, "name": "The Octocat"}
         self.server.routes["/user"] = lambda request: self.bearer(request, person)
@@ -161,17 +44,24 @@ class GitHub(Documented):
                 "error_description": "Not yet.",
                 "error_uri": "https://…",
             }
-            return self.encoded(request, pending if self.polls < 3 else token)
+            answer = {"error": self.refusal} if self.refusal else token
+            return self.encoded(request, pending if self.polls < 3 else answer)
         if given.get("client_secret") != SECRET or given.get("by") == "basic":
             return self.encoded(request, {"error": "incorrect_client_credentials"})
         return self.encoded(request, token)
 
 
 class Google(Documented):
-    """The device flow wants the secret, says pending with 428 and `verification_url`; `iss` without a scheme."""
+    """The device flow wants the secret, says pending with 428 and `verification_url`; `iss` without a scheme.
+
+    What it answers for a device code has no ID token, and calls the scopes by other names.
+    """
 
     def routes(self) -> None:
         super().routes()
+        self.metadata["userinfo_endpoint"] = f"{self.issuer}/v1/userinfo"
+        person = {"sub": "248289761001", "name": "Ada Byron", "email": "ada@example.org"}
+        self.at("/v1/userinfo", lambda request: self.bearer(request, person))
         self.metadata["device_authorization_endpoint"] = f"{self.issuer}/device/code"
         address = {"verification_uri": None, "verification_url": f"{self.issuer}/device"}
         self.at("/device/code", lambda _: self.device(**address))
@@ -188,7 +78,9 @@ class Google(Documented):
                 return as_json(
                     {"error": "authorization_pending", "error_description": "Precondition Required"}, 428
                 )
-            return as_json(self.tokens(given))
+            scopes = (f"https://www.googleapis.com/auth/userinfo.{name}" for name in ("profile", "email"))
+            whole = self.tokens(given) | {"scope": " ".join(["openid", *scopes])}
+            return as_json({name: value for name, value in whole.items() if name != "id_token"})
         return super().token(request)
 
     def id_token(self, **changes: Any) -> str:
@@ -199,6 +91,8 @@ class Entra(Documented):
     """One discovery document for all tenants, with `{tenantid}` in its issuer; each token names its own."""
 
     HOME, OTHER = "9188040d-6c67-4c5b-b112-36a304b66dad", "72f988bf-86f1-41af-91ab-2d7cd011db47"
+    EVERY = "{tenantid}"
+    refusal: str | None = None  # of a device code
     path = "/common/v2.0"
 
     def __init__(self, server: Server) -> None:
@@ -209,13 +103,25 @@ class Entra(Documented):
 
     def routes(self) -> None:
         super().routes()
-        self.metadata["issuer"] = self.called("{tenantid}")
+        self.metadata["issuer"] = self.called(self.EVERY)
+        self.metadata["device_authorization_endpoint"] = f"{self.issuer}/devicecode"
+        self.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post", "private_key_jwt"]
+        self.at("/devicecode", lambda _: self.device(message="To sign in, use a web browser."))
         self.at("/jwks", lambda _: as_json({"keys": [self.key(self.signing)]}))
         # A tenant's domain has a document of its own, which names the tenant
         named = self.metadata | {"issuer": self.called(self.HOME)}
         self.server.routes["/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration"] = lambda _: (
             as_json(named)
         )
+
+    def token(self, request: Request) -> Answer:
+        if "device_code" in form(request):
+            self.polls += 1
+            if self.polls == 1 or self.refusal:
+                return as_json(
+                    {"error": "authorization_pending" if self.polls == 1 else self.refusal}, status=400
+                )
+        return super().token(request)
 
     def called(self, tenant: str) -> str:
         return f"{self.server.url}/{tenant}/v2.0"
@@ -228,24 +134,38 @@ class Entra(Documented):
 
 
 class Auth0(Documented):
-    """An issuer with a slash at its end; registered ports; pending with 403; a sign-up page and an endpoint."""
+    """An issuer with a slash at its end; pending with 403, too fast with 429; a sign-up page and an endpoint."""
 
     taken = "ada@example.org"
+    refusals: tuple[tuple[str, int], ...] = (("authorization_pending", 403),)  # of the first polls
+    somebody = False  # whether a person is signed in there already
 
     def routes(self) -> None:
         super().routes()
         self.metadata["issuer"] = f"{self.issuer}/"
         self.metadata["device_authorization_endpoint"] = f"{self.issuer}/oauth/device/code"
-        self.at("/oauth/device/code", lambda _: self.device())
+        self.at("/oauth/device/code", self.device_code)
         self.at("/dbconnections/signup", self.sign_up)
         self.people: list[dict[str, str]] = []
+        self.shown: list[str] = []  # its pages
+        self.audience: str | None = None  # of the token
+
+    def authorize(self, request: Request) -> Answer:
+        given = form(request)
+        self.audience = given.get("audience")
+        if not self.somebody or given.get("prompt") == "login":
+            self.shown.append(given.get("screen_hint", "login"))
+        return super().authorize(request)
+
+    def device_code(self, request: Request) -> Answer:
+        self.audience = form(request).get("audience")
+        return self.device()
 
     def token(self, request: Request) -> Answer:
-        self.polls += "device_code" in form(request)
-        if self.polls == 1:
-            return as_json(
-                {"error": "authorization_pending", "error_description": "User has yet to authorize."}, 403
-            )
+        if "device_code" in form(request) and self.polls < len(self.refusals):
+            error, status = self.refusals[self.polls]
+            self.polls += 1
+            return as_json({"error": error}, status)
         return super().token(request)
 
     def id_token(self, **changes: Any) -> str:
@@ -254,9 +174,7 @@ class Auth0(Documented):
     def sign_up(self, request: Request) -> Answer:
         given = json.loads(request.body)
         if given["email"] == self.taken:
-            return as_json(
-                {"name": "BadRequestError", "code": "invalid_signup", "description": "Invalid sign up"}, 400
-            )
+            return as_json({"error": "invalid_signup", "error_description": "The user already exists"}, 400)
         if len(given["password"]) < 8:
             refused = {
                 "name": "PasswordStrengthError",
@@ -269,7 +187,9 @@ class Auth0(Documented):
 
 
 class GitLab(Documented):
-    """A device endpoint that the metadata do not name; name and e-mail address at the userinfo endpoint only."""
+    """A device endpoint that the metadata may not name; the name at the userinfo endpoint; tokens used once."""
+
+    renewals, lifetime = 0, 7200
 
     def routes(self) -> None:
         super().routes()
@@ -278,13 +198,67 @@ class GitLab(Documented):
         person = {"sub": "248289761001", "name": "Ada Byron", "email": "ada@example.org"}
         self.at("/oauth/userinfo", lambda request: self.bearer(request, person))
 
+    def token(self, request: Request) -> Answer:
+        given = form(request)
+        if given["grant_type"] == "refresh_token":
+            if given["refresh_token"] != f"refresh-token-{self.renewals}":
+                return as_json({"error": "invalid_grant"}, 400)
+            self.renewals += 1
+        return super().token(request)
+
+    def tokens(self, given: dict[str, str]) -> dict[str, Any]:
+        living = {"refresh_token": f"refresh-token-{self.renewals}", "expires_in": self.lifetime}
+        return super().tokens(given) | living
+
+    def id_token(self, **changes: Any) -> str:
+        return super().id_token(email="ada@example.org", email_verified=True, **changes)
+
 
 class Globus(Documented):
     """A refresh token only with `access_type=offline`; tokens of other resource servers beside its own."""
 
     def tokens(self, given: dict[str, str]) -> dict[str, Any]:
         offline = {"refresh_token": "the-refresh-token"} if self.asked.get("access_type") == "offline" else {}
-        return super().tokens(given) | offline | {"other_tokens": [], "resource_server": "auth.globus.org"}
+        other = {
+            "access_token": "the-transfer-token",
+            "resource_server": "transfer.api.globus.org",
+            "scope": "urn:globus:auth:scope:transfer.api.globus.org:all",
+            "token_type": "Bearer",
+        }
+        return (
+            super().tokens(given) | offline | {"other_tokens": [other], "resource_server": "auth.globus.org"}
+        )
+
+
+class ORCID(Documented):
+    """The secret in the body, and nowhere else; a token for twenty years, and the iD beside it."""
+
+    def routes(self) -> None:
+        super().routes()
+        self.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
+
+    def token(self, request: Request) -> Answer:
+        given = form(request)
+        if given.get("client_secret") != SECRET or given.get("by") == "basic":
+            return as_json({"error": "invalid_client"}, 401)
+        return super().token(request)
+
+    def tokens(self, given: dict[str, str]) -> dict[str, Any]:
+        beside = {"expires_in": 631138518, "orcid": "0000-0001-2345-6789", "name": "Sofia Garcia "}
+        return super().tokens(given) | beside
+
+
+class CILogon(Documented):
+    """A client without a secret may ask for `openid` and nothing else."""
+
+    def routes(self) -> None:
+        super().routes()
+        self.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic", "client_secret_post"]
+
+    def token(self, request: Request) -> Answer:
+        if "client_secret" not in form(request) and self.asked["scope"] != "openid":
+            return as_json({"error": "invalid_scope"}, 400)
+        return super().token(request)
 
 
 class Earthdata(Documented):

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+from documented import CLIENT, Documented, as_json, form
 from joserfc import jwk, jws, jwt
-from oddities import CLIENT, Documented, as_json, form
 from providers import free_port
 from servers import Server
 from signed_in import age, keeper
@@ -21,7 +21,7 @@ from authnb.storage import MemoryStorage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oddities import Answer
+    from documented import Answer
     from servers import Request
 
     from authnb.signin import Login

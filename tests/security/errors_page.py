@@ -64,7 +64,9 @@ ERRORS: dict[str, Known] = {
     "cancelled": Known(scenes.cancelled, "Nothing is left behind: the port is free again."),
     "expired_token": Known(scenes.expired_token, "The link or the code was not used in time."),
     "port_in_use": Known(
-        scenes.port_in_use, "Often another sign-in that still waits: cancel it, or end its kernel."
+        scenes.port_in_use,
+        "Often a sign-in in another kernel, or of another account, that still waits: cancel it. One of the same "
+        "account in this kernel makes way by itself.",
     ),
     "invalid_request": Known(
         scenes.invalid_request,
