@@ -230,9 +230,17 @@ def _versions(place: Place) -> Iterator[Finding]:
 def _network(address: str) -> Iterator[Finding]:
     host = urlsplit(address).hostname or ""
     proxies = {} if is_loopback(address) or proxy_bypass(host) else getproxies()
-    used = proxies.get(urlsplit(address).scheme) or proxies.get("all")
-    found = f"through {urlsplit(used).hostname}" if used else "directly"
-    yield Finding(what="the way there", state=_ALL_RIGHT, found=found)
+    used = proxies.get(urlsplit(address).scheme) or proxies.get("all") or ""
+    proxy = urlsplit(used if "//" in used else f"//{used}")
+    found = f"through {proxy.hostname}" if used else "directly"
+    try:
+        if used:
+            socket.create_connection((proxy.hostname or "", proxy.port or 80), timeout=5).close()
+        yield Finding(what="the way there", state=_ALL_RIGHT, found=found)
+    except (OSError, ValueError):
+        found += ", which does not answer"
+        remedy = "Correct HTTPS_PROXY, or name the provider's host in NO_PROXY."
+        yield Finding(what="the way there", state=_BAD, found=found, remedy=remedy)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         bundle = os.environ.get(name)
         if bundle and not Path(bundle).exists():

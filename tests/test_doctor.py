@@ -166,10 +166,13 @@ def test_through_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert row(authnb.doctor("https://127.0.0.1:9"), "the way there").found == "directly"
 
 
-def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}127.0.0.1:{free_port()}")
     findings = authnb.doctor("https://id.example.org")
-    assert row(findings, "the way there").found == "through 127.0.0.1"
+    way = row(findings, "the way there")
+    assert (way.state, way.found) == ("BAD", "through 127.0.0.1, which does not answer")
+    assert "NO_PROXY" in way.remedy
     assert row(findings, "provider").found == "unreachable"
 
 
