@@ -13,7 +13,7 @@ endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
 
-.PHONY: lab test lint bench interop mutants hostile errors fuzz notebooks clean
+.PHONY: lab test lint bench interop mutants hostile errors places fuzz notebooks clean
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab: $(INSTALLED)
@@ -49,6 +49,10 @@ hostile: $(INSTALLED)
 # Run into every error, and keep what people see in the docs.
 errors: $(INSTALLED)
 	$(PY) tests/security/errors_page.py
+
+# Keep the tables of places and modes in docs/anywhere.md as the tests have them.
+places: $(INSTALLED)
+	$(PY) tests/topologies.py
 
 # Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
 fuzz: $(INSTALLED)

@@ -31,8 +31,8 @@ _LONGEST = 16_384  # characters; no honest answer is longer
 class Inbox:
     """Takes the answer to one authorization request from whoever hands it over.
 
-    ``notify`` is called when it is there. Only an address below the redirect URI that holds the request's state
-    is taken, and only the first.
+    ``notify`` is called when it is there. Only an address that begins with the redirect URI, or with the page it
+    sends browsers on to, and holds the request's state is taken, and only the first.
     """
 
     def __init__(self, notify: Callable[[], None] = lambda: None) -> None:
@@ -40,12 +40,13 @@ class Inbox:
         self._lock = threading.Lock()
         self.redirect_uri: str | None = None  # where the answer goes
         self.port: int | None = None  # on which a listener of ours was opened for it
+        self._ends_on: str | None = None
         self._state = ""
         self._answer: AuthorizationResponse | None = None
 
-    def expect(self, redirect_uri: str, state: str) -> None:
-        """From now on take the answer to the request with this state."""
-        self.redirect_uri, self._state = redirect_uri, state
+    def expect(self, redirect_uri: str, state: str, ends_on: str | None = None) -> None:
+        """From now on take the answer to the request with this state; ``ends_on``: where the redirect URI leads."""
+        self.redirect_uri, self._state, self._ends_on = redirect_uri, state, ends_on
 
     def submit(self, address: str) -> None:
         """Take the address a browser ended on; raises `LoginFailed` if it is not the answer that is waited for."""
@@ -57,7 +58,7 @@ class Inbox:
         # OAuth 2.0 Multiple Response Type Encoding Practices section 2.1: a fragment holds what a query does
         mark = "#" if "#" in address.partition("?")[0] else "?"
         place, _, answered = address.partition(mark)
-        if place != self.redirect_uri or not answered:
+        if place not in {self.redirect_uri, self._ends_on} or not answered:
             raise LoginFailed(
                 "invalid_request",
                 f"This is not the address your browser ended on: that one begins with {self.redirect_uri}",

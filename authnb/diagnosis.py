@@ -26,7 +26,7 @@ from authnb.place import here, public_proxy
 from authnb.presets import find
 from authnb.provider import Provider
 from authnb.redirects import LoopbackListener
-from authnb.transport import asking, provider_session
+from authnb.transport import asking, is_loopback, provider_session
 from authnb.trusted import token_source
 from authnb.ways import rank
 
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 LONGEST = 25.0  # seconds for each look; what takes longer is reported as that
 _ALL_RIGHT, _AWRY, _BAD = "ok", "note", "BAD"
 _CLOCK = 60.0  # seconds this machine's clock may be off before tokens suffer
+_LOCKED = (
+    "The keyring may be locked or gone: unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring; then "
+    "the key is kept in a file of yours."
+)
 _KEYRING_SCALE = 1  # keyring's own: below are plain files and the backend that fails
 
 
@@ -122,9 +126,8 @@ def _all_at_once(looks: list[tuple[str, Callable[[], Iterator[Finding]]]]) -> li
             rows.append(answer.get(timeout=max(0.01, deadline - time.monotonic())))
         except Empty:
             late = f"no answer within {LONGEST:.0f} seconds"
-            rows.append(
-                [Finding(what=name, state=_BAD, found=late, remedy="Look at the network, or try again.")]
-            )
+            remedy = _LOCKED if name == "storage" else "Look at the network, or try again."
+            rows.append([Finding(what=name, state=_BAD, found=late, remedy=remedy)])
     return rows
 
 
@@ -186,7 +189,7 @@ def _storage() -> Iterator[Finding]:
 
     folder = home()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if os.access(nearest, os.W_OK):
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
         yield Finding(what="storage", state=_ALL_RIGHT, found=f"{folder} for remember=True")
     else:
         remedy = "Name another folder with AUTHNB_HOME."
@@ -226,10 +229,18 @@ def _versions(place: Place) -> Iterator[Finding]:
 
 def _network(address: str) -> Iterator[Finding]:
     host = urlsplit(address).hostname or ""
-    proxies = {} if proxy_bypass(host) else getproxies()
-    used = proxies.get(urlsplit(address).scheme) or proxies.get("all")
-    found = f"through {urlsplit(used).hostname}" if used else "directly"
-    yield Finding(what="the way there", state=_ALL_RIGHT, found=found)
+    proxies = {} if is_loopback(address) or proxy_bypass(host) else getproxies()
+    used = proxies.get(urlsplit(address).scheme) or proxies.get("all") or ""
+    proxy = urlsplit(used if "//" in used else f"//{used}")
+    found = f"through {proxy.hostname}" if used else "directly"
+    try:
+        if used:
+            socket.create_connection((proxy.hostname or "", proxy.port or 80), timeout=5).close()
+        yield Finding(what="the way there", state=_ALL_RIGHT, found=found)
+    except (OSError, ValueError):
+        found += ", which does not answer"
+        remedy = "Correct HTTPS_PROXY, or name the provider's host in NO_PROXY."
+        yield Finding(what="the way there", state=_BAD, found=found, remedy=remedy)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         bundle = os.environ.get(name)
         if bundle and not Path(bundle).exists():

@@ -151,15 +151,22 @@ def loopback_flow(
 
 
 def redirect_flow(
-    client: Client, redirect_uri: str, inbox: Inbox, *, timeout: float = TIMEOUT, **parameters: str
+    client: Client,
+    redirect_uri: str,
+    inbox: Inbox,
+    *,
+    timeout: float = TIMEOUT,
+    ends_on: str | None = None,
+    **parameters: str,
 ) -> Flow:
     """Authorization code with PKCE, answered to an address that is not ours: ``inbox`` is handed the answer.
 
-    Otherwise as `loopback_flow`.
+    ``ends_on``: the page on which the browser ends, where the redirect URI only sends it on. Otherwise as
+    `loopback_flow`.
     """
     request = client.authorization_request(redirect_uri, **parameters)
     client.get_ready()
-    response = yield from _answer(request, inbox, timeout)
+    response = yield from _answer(request, inbox, timeout, ends_on=ends_on)
     response.check(client.provider)
     return client.redeem_code(response, request)
 
@@ -170,10 +177,11 @@ def _answer(
     timeout: float,
     heard: Callable[[], AuthorizationResponse | None] = lambda: None,
     probe: str | None = None,
+    ends_on: str | None = None,
 ) -> Generator[Verification | Pending, Any, AuthorizationResponse]:
     """Show the address and wait for what comes back of it."""
     deadline = time.monotonic() + timeout
-    inbox.expect(request.redirect_uri, request.state)
+    inbox.expect(request.redirect_uri, request.state, ends_on)
     yield Verification(uri=request.uri, probe=probe, expires_at=time.time() + timeout)
     while (response := heard() or inbox.answer()) is None:
         if time.monotonic() >= deadline:

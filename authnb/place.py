@@ -39,6 +39,7 @@ _REMOTE = {
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 _PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@%-]+/)*", re.ASCII)
 CALLBACK_PAGE = "/authnb/callback.html"
+_SENDS_ON = "/hub/user-redirect/"  # JupyterHub: to the same path of the server of whoever is signed in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,8 @@ class Place:
     reads. ``opens_pages``: whether a browser can be started from here. ``takes_lines``: whether a person can
     type a line. ``remote``: why the person's browser is on another machine, or None if it is on this one as far
     as can be told; ``doubt``: why that may be wrong. ``base_url``: the path under which the person's Jupyter
-    server answers, where the environment tells; ``public_url``: its whole address; ``callback_page``: the page
-    that an administrator put up for everybody.
+    server answers, where the environment tells; ``public_url``: its whole address; ``callback_page``: the address
+    that an administrator registered for everybody.
     """
 
     front_end: str | None
@@ -73,13 +74,15 @@ class Place:
 class FrontEnd:
     """Where the person's browser sees us, as the panel reported and `read_front_end` checked.
 
-    ``page``: the address of the callback page there, if it answers; ``proxy``: the address below which
-    jupyter-server-proxy passes on to a port of this machine, if it does.
+    ``page``: the address that leads to the callback page there, if it answers; ``proxy``: the address below which
+    jupyter-server-proxy passes on to a port of this machine, if it does; ``own_page``: the server's own callback
+    page, on which the browser ends also where everybody has the same ``page``.
     """
 
     origin: str
     page: str | None
     proxy: str | None
+    own_page: str | None = None
 
 
 def here() -> Place:
@@ -140,12 +143,12 @@ def read_front_end(report: Mapping[str, Any], place: Place) -> FrontEnd:
     if place.base_url is not None and base_url != place.base_url:
         raise ValueError(f"its server's path is {base_url[:200]!r}, while the Hub gave {place.base_url!r}")
     page = report.get("page")
-    if not isinstance(page, str) or not _is_callback_page(page, base_url):
-        page = None
+    own = origin + page if isinstance(page, str) and _is_callback_page(page, base_url) else None
     return FrontEnd(
         origin=origin,
-        page=_fixed_page(place, origin) or (None if page is None else origin + page),
+        page=_page_for_everybody(place, origin, own) or own,
         proxy=f"{origin}{base_url}proxy/" if report.get("proxied") is True else None,
+        own_page=own,
     )
 
 
@@ -165,9 +168,19 @@ def _is_callback_page(path: str, base_url: str) -> bool:
     )
 
 
-def _fixed_page(place: Place, origin: str) -> str | None:
-    page = place.callback_page
-    return page if page and is_secure(page) and page.startswith(f"{origin}/") else None
+def _page_for_everybody(place: Place, origin: str, own: str | None) -> str | None:
+    """The address an administrator registered, where a panel of this origin hears what comes back to it.
+
+    It is a page of this origin; or one of a Hub, here or on a domain above, that sends browsers on to the ``own`` page.
+    """
+    page = place.callback_page or ""
+    if not is_secure(page) or set(page) & set("?#"):
+        return None
+    if _SENDS_ON not in page:
+        return page if page.startswith(f"{origin}/") else None
+    named, seen = urlsplit(page), urlsplit(origin)
+    above = named.scheme == seen.scheme and f".{seen.hostname}".endswith(f".{named.hostname}")
+    return page if above and own is not None else None
 
 
 def _climbs(path: str) -> bool:

@@ -203,12 +203,14 @@ class Wish:
         if mode == "device":
             return device_flow(client, timeout=self.timeout)
         if mode == "page":
-            address = front_end.page if front_end is not None else None
-            if address is None:
+            if front_end is None or front_end.page is None:
                 raise _not_reported("page", front_end)
             if "fragment" in client.provider.response_modes_supported:  # then no server sees the code
                 parameters["response_mode"] = "fragment"
-            return redirect_flow(client, address, inbox, timeout=self.timeout, **parameters)
+            own = front_end.own_page
+            return redirect_flow(
+                client, front_end.page, inbox, timeout=self.timeout, ends_on=own, **parameters
+            )
         if mode == "paste":
             port = next(filter(None, self.ports), None) or 49152 + secrets.randbelow(16384)
             address = f"http://{client.provider.quirks.redirect_host}:{port}/callback"

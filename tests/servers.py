@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     Answer = Callable[["Request"], tuple[int, dict[str, str], bytes]]
@@ -21,9 +23,10 @@ class Request:
 
 
 class Server:
-    """Answers each path from ``routes``; keeps every request in ``requests``."""
+    """Answers each path from ``routes``; keeps every request in ``requests``; ``ahead``: seconds of its clock."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.ahead = 0.0
         self.routes: dict[str, Answer] = {}
         self.requests: list[Request] = []
         outer = self
@@ -44,13 +47,18 @@ class Server:
 
             do_GET = do_POST = _answer  # noqa: N815 - the standard library's names
 
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + outer.ahead)
+
             def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def json(self, path: str, value: Any, status: int = 200, **headers: str) -> None:
         """Answer this path with JSON."""

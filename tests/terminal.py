@@ -22,9 +22,9 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self._tmux = [require("tmux"), "-S", str(folder / "tmux")]
 
-    def start(self, *command: str) -> None:
+    def start(self, *command: str, **environ: str) -> None:
         """Run a program in it."""
-        env = {"PYTHONPATH": str(ROOT), "DISPLAY": "", "BROWSER": "", "AUTHNB_INTERACTIVE": ""}
+        env = {"PYTHONPATH": str(ROOT), "DISPLAY": "", "BROWSER": "", "AUTHNB_INTERACTIVE": "", **environ}
         settings = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
         self._do("new-session", "-d", "-x", "400", "-y", "50", *settings, *command)
         self._do("set-option", "remain-on-exit", "on")

@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+import requests
+import trustme
 from servers import Server
+from support import free_port
+from world import World
 
 import authnb
 from authnb.__main__ import main
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
     from authnb.demo import DemoProvider
     from authnb.diagnosis import Finding, Findings
 
 
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
 def row(findings: Findings, what: str) -> Finding:
+    """That row; beside each red one stands what to do."""
+    assert all(row.remedy for row in findings.rows if row.state == "BAD")
     return next(row for row in findings.rows if row.what == what)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """A company's."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def company(authority: trustme.CA, demo: DemoProvider) -> Iterator[Server]:
+    """A provider with a certificate that only the company's machines trust."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with Server(tls=tls) as server:
+        publish(server, demo)
+        yield server
+
+
+def publish(server: Server, demo: DemoProvider) -> None:
+    """What a provider publishes, at this server."""
+    metadata = requests.get(f"{demo.issuer}{WELL_KNOWN}", timeout=20).json()
+    server.json(WELL_KNOWN, {**metadata, "issuer": server.url, "jwks_uri": f"{server.url}/jwks"})
+    server.json("/jwks", requests.get(metadata["jwks_uri"], timeout=20).json())
 
 
 def test_all_is_well(demo: DemoProvider) -> None:
@@ -78,6 +116,90 @@ def test_it_never_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_certificates_that_are_not_there(demo: DemoProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     assert row(authnb.doctor(demo.issuer), "certificates").state == "BAD"
+
+
+@pytest.mark.parametrize(("hours", "says"), [(3, "behind"), (-3, "ahead of")])
+def test_a_clock_that_is_off(demo: DemoProvider, hours: float, says: str) -> None:
+    """By hours: told, with what to do, and no reason to give up."""
+    with Server() as server:
+        publish(server, demo)
+        server.ahead = hours * 3600
+        findings = authnb.doctor(server.url)
+    clock = row(findings, "clock")
+    assert clock.state == "note"
+    assert clock.found.endswith(f"seconds {says} the provider's")
+    assert int(clock.found.split()[0]) == pytest.approx(3 * 3600, abs=60)
+    assert "Let the system set its clock" in clock.remedy
+    assert findings.ok
+
+
+def test_a_companys_certificate(
+    company: Server, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unknown it is red, and the remedy beside it helps."""
+    unknown = row(authnb.doctor(company.url), "provider")
+    assert (unknown.state, unknown.found) == ("BAD", "tls_error")
+    assert "set REQUESTS_CA_BUNDLE to its certificate file" in unknown.remedy
+    bundle = tmp_path / "company.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    findings = authnb.doctor(company.url)
+    assert findings.ok, findings
+    assert row(findings, "certificates").found == f"those in {bundle} (REQUESTS_CA_BUNDLE)"
+    assert row(findings, "metadata").found == f"of {company.url}"
+
+
+def test_through_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The one that is set; what is on this machine goes past it, and what `NO_PROXY` names."""
+    with World(tmp_path) as world:
+        monkeypatch.setenv("HTTPS_PROXY", world.proxy)
+        monkeypatch.setenv("HTTP_PROXY", world.proxy)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", world.ca_file)
+        findings = authnb.doctor("https://id.example.org")
+        assert row(findings, "the way there").found == "through 127.0.0.1"
+        assert row(findings, "reached").found == "id.example.org answers"
+        assert {arrived.origin for arrived in world.arrived} == {"https://id.example.org:443"}
+        world.arrived.clear()
+        assert row(authnb.doctor(f"http://127.0.0.1:{free_port()}"), "the way there").found == "directly"
+        assert not world.arrived
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert row(authnb.doctor("https://127.0.0.1:9"), "the way there").found == "directly"
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}127.0.0.1:{free_port()}")
+    findings = authnb.doctor("https://id.example.org")
+    way = row(findings, "the way there")
+    assert (way.state, way.found) == ("BAD", "through 127.0.0.1, which does not answer")
+    assert "NO_PROXY" in way.remedy
+    assert row(findings, "provider").found == "unreachable"
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    monkeypatch.setenv("AUTHNB_HOME", str(taken / "below"))
+    storage = row(authnb.doctor(), "storage")
+    assert (storage.state, storage.remedy) == ("BAD", "Name another folder with AUTHNB_HOME.")
+
+
+def test_a_keyring_that_never_answers() -> None:
+    """It costs a row, with what to do; the program ends all the same."""
+    code = "import authnb.diagnosis\nauthnb.diagnosis.LONGEST = 2.0\nprint(authnb.diagnosis.doctor())"
+    here = Path(__file__).parent
+    environ = {"PYTHONPATH": str(here), "PYTHON_KEYRING_BACKEND": "stuck_keyring.Keyring"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=here.parent,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "BAD   storage          no answer within 2 seconds" in done.stdout
+    assert "PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring" in done.stdout
+    assert "a port on 127.0.0.1 opens and answers" in done.stdout
 
 
 def test_as_text_and_as_a_table(demo: DemoProvider) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from authnb.callbacks import Inbox
+from authnb.errors import LoginFailed
 from authnb.place import FrontEnd, Place, look, public_proxy, read_front_end
 from authnb.ways import rank
 
@@ -103,7 +106,13 @@ def test_who_can_type_a_line() -> None:
 
 ON_A_HUB = look({"JUPYTERHUB_SERVICE_PREFIX": BASE}, kernel=ASKS, tty=False, platform="linux")
 LOCAL = look({}, kernel=ASKS, tty=False, platform="linux")
+SENDS_ON = f"{HUB}/jupyter/hub/user-redirect/lab/extensions/authnb/callback.html"
 REPORT = {"origin": HUB, "base_url": BASE, "page": PAGE, "proxied": True}
+
+
+def administered(page: str) -> Place:
+    environ = {"JUPYTERHUB_SERVICE_PREFIX": BASE, "AUTHNB_CALLBACK_PAGE": page}
+    return look(environ, kernel=ASKS, tty=False, platform="linux")
 
 
 class TestWhatThePanelReports:
@@ -111,7 +120,9 @@ class TestWhatThePanelReports:
 
     def test_what_is_right_is_taken(self) -> None:
         front_end = read_front_end(REPORT, ON_A_HUB)
-        assert front_end == FrontEnd(origin=HUB, page=HUB + PAGE, proxy=f"{HUB}{BASE}proxy/")
+        assert front_end == FrontEnd(
+            origin=HUB, page=HUB + PAGE, proxy=f"{HUB}{BASE}proxy/", own_page=HUB + PAGE
+        )
 
     @pytest.mark.parametrize(
         "origin",
@@ -182,13 +193,51 @@ class TestWhatThePanelReports:
             origin="http://127.0.0.1:8888", page=None, proxy=None
         )
 
-    def test_one_page_for_everybody(self) -> None:
-        """An administrator's page, of the same origin."""
-        environ = {"AUTHNB_CALLBACK_PAGE": f"{HUB}/services/authnb/callback.html"}
-        place = look({"JUPYTERHUB_SERVICE_PREFIX": BASE, **environ}, kernel=ASKS, tty=False, platform="linux")
-        assert read_front_end(REPORT, place).page == environ["AUTHNB_CALLBACK_PAGE"]
-        elsewhere = {**REPORT, "origin": "https://ada.hub.example.org"}
-        assert read_front_end(elsewhere, place).page == "https://ada.hub.example.org" + PAGE
+    @pytest.mark.parametrize(
+        "origin", [HUB, "https://ada.hub.example.org", "https://ada.hub.example.org:8443"]
+    )
+    def test_one_address_for_everybody(self, origin: str) -> None:
+        """The Hub sends whoever comes there on to their own server, also where that is on a subdomain."""
+        front_end = read_front_end({**REPORT, "origin": origin}, administered(SENDS_ON))
+        assert (front_end.page, front_end.own_page) == (SENDS_ON, origin + PAGE)
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            SENDS_ON.replace("https", "http"),
+            SENDS_ON.replace("hub.example", "evil.example"),
+            SENDS_ON.replace("hub.example", "grace.hub.example"),
+            SENDS_ON.replace("hub.example", "b.example"),
+            f"{SENDS_ON}?next=elsewhere",
+            f"{SENDS_ON}#elsewhere",
+            "",
+        ],
+    )
+    def test_addresses_for_everybody_that_are_none(self, page: str) -> None:
+        """Only https, and only of the panel's own host or one above it: else each server's own page is used."""
+        assert read_front_end(REPORT, administered(page)).page == HUB + PAGE
+
+    def test_a_server_without_the_page_is_sent_nobody(self) -> None:
+        assert read_front_end({**REPORT, "page": None}, administered(SENDS_ON)).page is None
+
+    def test_a_page_put_up_for_everybody(self) -> None:
+        """It needs no page of the server's own, and is heard only by panels of its origin."""
+        put_up = f"{HUB}/static/authnb/callback.html"
+        assert read_front_end({**REPORT, "page": None}, administered(put_up)).page == put_up
+        elsewhere = "https://ada.hub.example.org"
+        assert read_front_end({**REPORT, "origin": elsewhere}, administered(put_up)).page == elsewhere + PAGE
+
+
+def test_the_page_that_everybody_is_sent_on_to_may_be_pasted() -> None:
+    """Where no panel heard the answer: the address in the bar is no longer the registered one."""
+    inbox = Inbox()
+    inbox.expect(SENDS_ON, "s", HUB + PAGE)
+    with pytest.raises(LoginFailed, match=f"begins with {re.escape(SENDS_ON)}"):
+        inbox.submit(f"{HUB}{BASE.replace('ada', 'grace')}lab/extensions/authnb/callback.html?code=c&state=s")
+    inbox.submit(f"{HUB}{PAGE}?code=c&state=s")
+    answer = inbox.answer()
+    assert answer is not None
+    assert answer.code == "c"
 
 
 def test_a_proxy_by_the_environment() -> None:

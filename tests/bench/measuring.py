@@ -37,6 +37,7 @@ MEASURES = (
     "memory",
     "identity",
     "clicks",
+    "unattended",
     "provider_load",
     "class_of_300",
 )

@@ -1,4 +1,7 @@
-"""A real JupyterHub below a prefix, with its proxy, and people who work on it with a real browser."""
+"""A real JupyterHub below a prefix, with its proxy, and people who work on it with a real browser.
+
+All its users share one origin, or, with TLS, each has a subdomain.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,29 @@ import sysconfig
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import nbformat
 import requests
+import trustme
 from harness import KERNELSPEC, QUIET, ROOT, Desk
 from installed import from_npm, from_pypi, node
 from nbformat.v4 import new_code_cell, new_notebook
 from support import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Browser
 
 JUPYTERHUB = "jupyterhub==6.1.1"
 PROXY = "configurable-http-proxy@5.3.0"
 PREFIX = "/jupyter"
+DOMAIN = "hub.localhost"  # browsers take all that ends so for this machine (RFC 6761 section 6.3)
+SENDS_ON = "/hub/user-redirect/lab/extensions/authnb/callback.html"  # to each user's own
 _TOKEN = "token-of-the-tests"
 _CONFIG = """
-c.JupyterHub.bind_url = "http://127.0.0.1:{port}{prefix}/"
+c.JupyterHub.bind_url = "{here}{prefix}/"
 c.JupyterHub.hub_port = {hub_port}
 c.JupyterHub.db_url = "sqlite:///{home}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = "{home}/cookie_secret"
@@ -37,6 +46,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{home}/{{username}}"
 c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = {arguments!r}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}  # who asks for a server waits for it elsewhere
 c.Spawner.http_timeout = c.Spawner.start_timeout = 120
 c.Spawner.environment = {environment!r}
 c.ConfigurableHTTPProxy.command = [{node!r}, {chp!r}]
@@ -46,15 +56,26 @@ c.JupyterHub.load_roles = [
     {{"name": "tests", "scopes": ["admin:users", "admin:servers", "access:servers"], "services": ["tests"]}}
 ]
 """
+_SUBDOMAINS = """
+c.JupyterHub.subdomain_host = "https://{domain}:{port}"
+c.JupyterHub.ssl_cert = "{home}/cert.pem"
+c.JupyterHub.ssl_key = "{home}/key.pem"
+"""
 
 
 class Hub:
-    """JupyterHub; its users' servers run the JupyterLab of these tests."""
+    """JupyterHub; its users' servers run the JupyterLab of these tests.
 
-    def __init__(self, home: Path) -> None:
+    With ``subdomains`` each has an origin of its own, and one callback address is set for everybody.
+    """
+
+    def __init__(self, home: Path, *, subdomains: bool = False) -> None:
         python = from_pypi(JUPYTERHUB)
         chp = from_npm(PROXY) / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-        self.home, port = home, free_port()
+        self.home, self.port, self.subdomains = home, free_port(), subdomains
+        self._here = f"http{'s' * subdomains}://127.0.0.1:{self.port}"  # for who cannot resolve the domain
+        self.url = (f"https://{DOMAIN}:{self.port}" if subdomains else self._here) + PREFIX
+        self.callback_page = self.url + SENDS_ON
         settings = (
             home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
         )
@@ -70,12 +91,16 @@ class Hub:
             "JUPYTERLAB_DIR": str(ours / "share" / "jupyter" / "lab"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         }
+        if subdomains:
+            environment["AUTHNB_CALLBACK_PAGE"] = self.callback_page
         arguments = ["--allow-root", "--LabApp.expose_app_in_browser=True"]
         arguments.append("--ServerApp.jpserver_extensions=jupyter_server_proxy=True")
         config = home / "jupyterhub_config.py"
         config.write_text(
-            _CONFIG.format(
-                port=port,
+            (_CONFIG + _SUBDOMAINS * subdomains).format(
+                here=self._here,
+                domain=DOMAIN,
+                port=self.port,
                 hub_port=free_port(),
                 proxy_port=free_port(),
                 prefix=PREFIX,
@@ -88,21 +113,34 @@ class Hub:
                 arguments=arguments,
             )
         )
-        self.url = f"http://127.0.0.1:{port}{PREFIX}"
+        self._certificate = str(home / "ca.pem") if subdomains else None
+        if subdomains:
+            authority = trustme.CA()
+            authority.cert_pem.write_to_path(str(self._certificate))
+            own = authority.issue_cert("127.0.0.1", DOMAIN, f"*.{DOMAIN}")
+            own.cert_chain_pems[0].write_to_path(str(home / "cert.pem"))
+            own.private_key_pem.write_to_path(str(home / "key.pem"))
         self.log = home / "hub.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [python, "-m", "jupyterhub", "-f", str(config)],
                 cwd=home, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        self._until(lambda: requests.get(f"{self.url}/hub/api/", timeout=5).ok)
+        self.until(lambda: self.ask("GET", "hub/api/").ok)
 
-    def ask(self, method: str, path: str, **more: Any) -> requests.Response:
-        """Call an interface of the Hub, or of a user's server."""
-        headers = {"Authorization": f"token {_TOKEN}"}
-        return requests.request(method, f"{self.url}/{path}", headers=headers, timeout=60, **more)
+    def user_url(self, name: str) -> str:
+        """Where the server of this user is."""
+        return f"{self.url.replace('//', f'//{name}.') if self.subdomains else self.url}/user/{name}"
 
-    def _until(self, done: Any) -> None:
+    def ask(self, method: str, path: str, name: str = "", **more: Any) -> requests.Response:
+        """Call an interface of the Hub, or of the server of the user with this name."""
+        address = self.user_url(name) if name else self.url
+        headers = {"Authorization": f"token {_TOKEN}", "Host": urlsplit(address).netloc}
+        url = f"{self._here}{urlsplit(address).path}/{path}"
+        return requests.request(method, url, headers=headers, timeout=60, verify=self._certificate, **more)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until the Hub has got so far."""
         pause = threading.Event()
         while self.process.poll() is None:
             try:
@@ -122,7 +160,7 @@ class Hub:
 
 
 class UserServer:
-    """The server of one user, in the way of `harness.Server`."""
+    """The server of one user, in the way of `harness.Server`; it is asked for, and there once `ready` returns."""
 
     app = "lab"
 
@@ -132,13 +170,16 @@ class UserServer:
         self.folder.mkdir()
         hub.ask("POST", f"hub/api/users/{name}")
         hub.ask("POST", f"hub/api/users/{name}/server")
-        hub._until(lambda: self.ask("GET", "status").ok)  # noqa: SLF001 - of this module
-        self.url = f"{hub.url}/user/{name}"
+        self.url = hub.user_url(name)
         self._kernel = ""
+
+    def ready(self) -> None:
+        """Wait until it answers."""
+        self.hub.until(lambda: self.ask("GET", "status").ok)
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
         """Call the server's own interface."""
-        return self.hub.ask(method, f"user/{self.name}/api/{path}", **more)
+        return self.hub.ask(method, f"api/{path}", self.name, **more)
 
     @property
     def kernel(self) -> str:
@@ -163,8 +204,11 @@ class HubDesk(Desk):
     """A user's page of JupyterLab, in a browser in which that user signed in to the Hub."""
 
     def __init__(self, server: UserServer, browser: Browser) -> None:
+        server.ready()
         self.server = server  # type: ignore[assignment] # it has what is used
-        self.context = browser.new_context(viewport={"width": 900, "height": 800})
+        self.context = browser.new_context(
+            viewport={"width": 900, "height": 800}, ignore_https_errors=server.hub.subdomains
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(60_000)
         self.console: list[str] = []

@@ -54,3 +54,30 @@ def ended_on(notebook: Notebook, name: str = "ada") -> str:
     expect(page).to_have_url("chrome-error://chromewebdata/")
     page.close()
     return next(url for url in asked if "/callback?" in url and urlsplit(url).path == "/callback")
+
+
+def by_page(notebook: Notebook, name: str = "ada") -> None:
+    """Follow the link, and come back."""
+    page = open_page(notebook)
+    sign_in(page, name)
+    expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
+    assert page.evaluate("() => window.opener") is None
+    page.close()
+
+
+def by_device(notebook: Notebook, name: str = "ada") -> None:
+    """Say yes to the code."""
+    page = open_page(notebook, "Open with the code")
+    sign_in(page, name)
+    expect(page.get_by_role("heading")).to_have_text("Notebook may go on")
+    page.close()
+
+
+def by_paste(notebook: Notebook, name: str = "ada") -> None:
+    """Bring back the address that could not be shown."""
+    address = ended_on(notebook, name)
+    notebook.panel.get_by_label("Address you ended on").fill(address)
+    notebook.press("Send")
+
+
+DO = {**dict.fromkeys(("auto", "loopback", "page", "proxy"), by_page), "device": by_device, "paste": by_paste}

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from harness import Desk, Server, login
-from people import open_page, provider_for, sign_in
+from people import DO, ended_on, provider_for
 from playwright.sync_api import expect
 from support import free_port, require
+from topologies import NO, TOPOLOGIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from authnb.demo import DemoProvider
 
+ROW = TOPOLOGIES["forwarded"]
 TUNNEL = str(Path(__file__).parent / "tunnel.py")
 
 
@@ -70,39 +72,61 @@ class Apart(Server):
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[tuple[DemoProvider, int]]:
-    port = free_port()
-    page = f"http://127.0.0.1:{port}/lab/extensions/authnb/callback.html"
-    with provider_for(page) as demo:
-        yield demo, port
+def ports() -> tuple[int, int]:
+    """Where the Jupyter server is seen from outside, and where the proxy leads within."""
+    expect.set_options(timeout=30_000)
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="module")
+def provider(ports: tuple[int, int]) -> Iterator[DemoProvider]:
+    server = f"http://127.0.0.1:{ports[0]}"
+    page, proxy = f"{server}/lab/extensions/authnb/callback.html", f"{server}/proxy/{ports[1]}/callback"
+    with provider_for(page, proxy) as demo:
+        yield demo
+    expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
 def apart(
-    tmp_path_factory: pytest.TempPathFactory, provider: tuple[DemoProvider, int], browser: Browser
+    tmp_path_factory: pytest.TempPathFactory, provider: DemoProvider, ports: tuple[int, int], browser: Browser
 ) -> Iterator[Desk]:
     require("ip")
-    demo, port = provider
-    with Apart(tmp_path_factory.mktemp("apart"), port, urlsplit(demo.issuer).port or 0) as server:
+    with Apart(tmp_path_factory.mktemp("apart"), ports[0], urlsplit(provider.issuer).port or 0) as server:
         desk = Desk(server, browser)
         yield desk
         desk.close()
 
 
-def test_auto_finds_that_loopback_leads_nowhere(apart: Desk, provider: tuple[DemoProvider, int]) -> None:
+def test_auto_finds_that_loopback_leads_nowhere(apart: Desk, provider: DemoProvider) -> None:
     """Nothing in the environment says so: the browser tried. It ends signed in, and says how that was decided."""
-    demo, _ = provider
-    expect.set_options(timeout=30_000)
-    with apart.notebook(login(demo), "print('next', api.user['name'])") as notebook:
+    with apart.notebook(login(provider), "print('next', api.user['name'], signin.mode)") as notebook:
         notebook.run_all()
         expect(notebook.panel).to_contain_text(
             "does not reach 127.0.0.1 of the kernel's machine, so the answer comes back over a page of your Jupyter"
         )
-        page = open_page(notebook)
-        sign_in(page)
-        expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
+        DO["auto"](notebook)
+        notebook.phase("signed_in")
+        notebook.idle()
+        assert f"next Ada {ROW.outcomes['auto']}" in notebook.outputs(1)
+
+
+def test_loopback_leads_nowhere_for_who_insists(apart: Desk, provider: DemoProvider) -> None:
+    """The person ends on a page that cannot be shown, and the sign-in goes on waiting."""
+    assert ROW.outcomes["loopback"] == NO
+    with apart.notebook(login(provider, mode="loopback", then="signin")) as notebook:
+        notebook.run_all()
+        assert ended_on(notebook)
+        notebook.phase("waiting")
+        notebook.press("Cancel")
+
+
+@pytest.mark.parametrize("mode", [mode for mode in ROW.run if mode not in {"auto", "loopback"}])
+def test_each_other_mode(apart: Desk, provider: DemoProvider, ports: tuple[int, int], mode: str) -> None:
+    cell = login(provider, mode=mode, redirect_port=ports[1])
+    with apart.notebook(cell, "print('next', api.user['name'])") as notebook:
+        notebook.run_all()
+        DO[mode](notebook)
         notebook.phase("signed_in")
         notebook.idle()
         assert "next Ada" in notebook.outputs(1)
-        page.close()
-    expect.set_options(timeout=5_000)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from harness import login
 from hub import Hub, HubDesk, UserServer
-from people import ended_on, open_page, provider_for, sign_in
+from people import DO, provider_for, sign_in
 from playwright.sync_api import expect
+from topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness import Notebook
     from playwright.sync_api import Browser
 
     from authnb.demo import DemoProvider
@@ -27,7 +28,7 @@ def _patience() -> Iterator[None]:
     """A Hub, its proxy, two servers and two browsers share the machine."""
     expect.set_options(timeout=30_000)
     yield
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def desks(hub: Hub, browser: Browser) -> Iterator[dict[str, HubDesk]]:
     """Each person's page, in a browser of their own."""
-    opened = {name: HubDesk(UserServer(hub, name), browser) for name in PORTS}
+    servers = [UserServer(hub, name) for name in PORTS]
+    opened = {server.name: HubDesk(server, browser) for server in servers}
     yield opened
     for desk in opened.values():
         desk.close()
@@ -49,55 +51,52 @@ def desks(hub: Hub, browser: Browser) -> Iterator[dict[str, HubDesk]]:
 def provider(hub: Hub) -> Iterator[DemoProvider]:
     pages = [f"{hub.url}/user/{name}/lab/extensions/authnb/callback.html" for name in PORTS]
     proxies = [f"{hub.url}/user/{name}/proxy/{port}/callback" for name, port in PORTS.items()]
-    with provider_for(*pages, *proxies, people=tuple(PORTS)) as demo:
+    with provider_for(*pages, *proxies, hub.callback_page, people=tuple(PORTS)) as demo:
         yield demo
 
 
-def by_page(notebook: Notebook, name: str) -> None:
-    page = open_page(notebook)
-    sign_in(page, name)
-    expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
-    assert page.evaluate("() => window.opener") is None
-    page.close()
-
-
-def by_device(notebook: Notebook, name: str) -> None:
-    page = open_page(notebook, "Open with the code")
-    sign_in(page, name)
-    expect(page.get_by_role("heading")).to_have_text("Notebook may go on")
-    page.close()
-
-
-def by_paste(notebook: Notebook, name: str) -> None:
-    address = ended_on(notebook, name)
-    notebook.panel.get_by_label("Address you ended on").fill(address)
-    notebook.press("Send")
-
-
-WAYS = {"page": by_page, "proxy": by_page, "device": by_device, "paste": by_paste}
-
-
 @pytest.mark.parametrize("name", PORTS)
-@pytest.mark.parametrize("mode", WAYS)
-def test_each_way(desks: dict[str, HubDesk], provider: DemoProvider, mode: str, name: str) -> None:
+@pytest.mark.parametrize("mode", [mode for mode in TOPOLOGIES["hub"].run if mode != "auto"])
+def test_each_mode(desks: dict[str, HubDesk], provider: DemoProvider, mode: str, name: str) -> None:
     cell = login(provider, mode=mode, redirect_port=PORTS[name])
     with desks[name].notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
         notebook.run_all()
-        WAYS[mode](notebook, name)
+        DO[mode](notebook, name)
         notebook.phase("signed_in")
         notebook.idle()
         assert f"next {name}" in notebook.outputs(1)
 
 
+def test_one_registered_address_serves_everybody(
+    desks: dict[str, HubDesk], provider: DemoProvider, hub: Hub
+) -> None:
+    """The Hub sends each browser on to the page of its own user, with nothing put up by an administrator."""
+    name = "AUTHNB_CALLBACK_PAGE"
+    begin = login(provider, mode="page", then=f"del os.environ[{name!r}]\napi = await signin")
+    cell = f"import os\nos.environ[{name!r}] = {hub.callback_page!r}\n{begin}"
+    for user, desk in desks.items():
+        with desk.notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
+            notebook.run_all()
+            notebook.link()
+            assert parse_qs(urlsplit(notebook.address()).query)["redirect_uri"] == [hub.callback_page]
+            DO["page"](notebook, user)
+            notebook.phase("signed_in")
+            notebook.idle()
+            assert f"next {user}" in notebook.outputs(1)
+
+
 def test_auto_says_how_it_decided(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
-    with desks["ada"].notebook(login(provider), "print('next', api.user['name'])") as notebook:
+    cells = login(provider), "print('next', api.user['name'], signin.mode)"
+    with desks["ada"].notebook(*cells) as notebook:
         notebook.run_all()
         notebook.phase("waiting")
         expect(notebook.panel).to_contain_text(
             "The kernel runs on a JupyterHub, so the answer comes back over a page of your Jupyter server."
         )
-        by_page(notebook, "ada")
+        DO["auto"](notebook, "ada")
         notebook.phase("signed_in")
+        notebook.idle()
+        assert f"next Ada {TOPOLOGIES['hub'].outcomes['auto']}" in notebook.outputs(1)
 
 
 def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provider: DemoProvider) -> None:

@@ -266,4 +266,18 @@ MUTANTS = [
         new="if False:",
         tests=("tests/test_storage_files.py", "-k", "others_can_read"),
     ),
+    Mutant(
+        check="the host of the page for everybody",
+        file="place.py",
+        old="return page if above and own is not None else None",
+        new="return page if own is not None else None",
+        tests=("tests/test_place.py",),
+    ),
+    Mutant(
+        check="the address that is pasted",
+        file="callbacks.py",
+        old="if place not in {self.redirect_uri, self._ends_on} or not answered:",
+        new="if not answered:",
+        tests=("tests/test_place.py",),
+    ),
 ]

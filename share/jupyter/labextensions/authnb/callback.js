@@ -1,8 +1,10 @@
 // Hands what the provider sent the browser back with to the panel that waits for it: the one that knows the state.
 // The address is taken out of the bar and the history at once. Nothing is sent anywhere but to pages of this origin.
 
-const answer = location.search || location.hash;
-const address = location.href;
+// A Hub that passes browsers on may add a query of its own before a fragment.
+const parse = (part) => new URLSearchParams(part.slice(1));
+const answer = [location.hash, location.search].find((part) => parse(part).has("state")) ?? "";
+const address = location.origin + location.pathname + answer;
 history.replaceState(null, "", location.pathname);
 
 const show = (title, text, ...more) => {
@@ -20,7 +22,7 @@ const field = () => {
   return input;
 };
 
-const parameters = new URLSearchParams(answer.slice(1));
+const parameters = parse(answer);
 const state = parameters.get("state");
 if (!state) {
   show("Nothing here", "This address takes the answer to a sign-in, and nothing else.");
