@@ -88,7 +88,9 @@ class Server:
         command += [f"--IdentityProvider.token={TOKEN}", f"--{kind}.expose_app_in_browser=True", *options]
         self.log = home / "log"
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=env, stdout=log, stderr=log, start_new_session=True
+            )
         self.url = self._address()
         self._kernel = ""
 

@@ -11,6 +11,7 @@ from harness import login
 from hub import Hub, HubDesk, UserServer
 from people import DO, provider_for, sign_in
 from playwright.sync_api import expect
+from support import free_port
 from topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from authnb.demo import DemoProvider
 
-PORTS = {"ada": 8811, "grace": 8812}
+PORTS = {"ada": free_port(), "grace": free_port()}
 
 
 @pytest.fixture(autouse=True, scope="module")
