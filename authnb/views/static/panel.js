@@ -13,7 +13,7 @@ const h = (tag, attributes, ...children) => {
   return node;
 };
 
-// Elements of our own, made with the panel they stand in; form.js adds one
+// Elements of our own, for the panel they stand in; form.js adds one
 const makers = {
   clock: (_, { epoch }) => new Date(epoch * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
   countdown({ ticks }) {
@@ -170,7 +170,7 @@ export default () => {
       const draw = () => {
         const card = (ui.card = { ...model.get("card"), ...(dead ? DEAD : live) });
         const now = JSON.stringify(card);
-        if (now === shown) return tick();
+        if (now === shown || root.matches(":active")) return tick(); // not under a finger
         shown = now;
         const arrives = root.dataset.phase !== card.phase;
         const opened = !arrives && body.querySelector("details")?.open;
@@ -194,7 +194,7 @@ export default () => {
         if (!body.matches(":focus-within")) title.focus();
       };
 
-      const timer = setInterval(tick, 1000);
+      const timer = setInterval(draw, 1000);
       el.append(root);
       draw();
       drawings.add(draw);
