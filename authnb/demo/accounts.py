@@ -21,6 +21,8 @@ BROWSER_LIFETIME = 30 * 24 * 3600.0
 
 # statements made once, as making one takes longer than executing it
 _OF_NAME = select(Account).where(Account.name_key == bindparam("name_key"))
+_NEW_BROWSER = insert(Browser)
+_FIRST_ATTEMPT = insert(Attempts)
 _FORGET = delete(Attempts).where(Attempts.subject == bindparam("which"))
 _COUNT = (
     update(Attempts)
@@ -95,7 +97,7 @@ def count_attempt(subject: str) -> None:
     if attempts is None:
         attempts = Attempts(subject=subject, failures=0, not_before=0.0)
         try:
-            db().execute(insert(Attempts), {"subject": subject, "failures": 0, "not_before": 0.0})
+            changed(_FIRST_ATTEMPT, subject=subject, failures=0, not_before=0.0)
         except IntegrityError:
             db().rollback()
             raise TooManyAttempts(1) from None
@@ -119,14 +121,13 @@ def sign_in(account: Account) -> None:
     sign_out()
     secret = secrets.token_urlsafe(32)
     session["browser"] = secret
-    browser = {"digest": digest(secret), "account_id": account.id, "auth_time": now()}
-    db().execute(insert(Browser), browser)
+    changed(_NEW_BROWSER, digest=digest(secret), account_id=account.id, auth_time=now())
 
 
 def sign_out() -> None:
     """Sign this browser out, here and in the database."""
     if secret := session.get("browser"):
-        db().execute(delete(Browser).where(Browser.digest == digest(secret)))
+        changed(delete(Browser).where(Browser.digest == digest(secret)))
     session.clear()
 
 

@@ -66,7 +66,7 @@ def create_app(
         issuer=issuer,
         settings=settings,
         clock=clock,
-        engine=database.engine,
+        reading=database.reading,
         sessions=database.sessions,
         clients=clients,
         purge=Purge(database.sessions),

@@ -34,7 +34,7 @@ class TokenValidator(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> Any:
         """Give the scope of a token that is still good, and whose it is."""
         which = {"digest": digest(token_string), "moment": now()}
-        with provider().engine.connect() as connection:  # free again before the answer is made
+        with provider().reading.connect() as connection:  # free again before the answer is made
             return connection.execute(_GOOD_TOKEN, which).one_or_none()
 
     def validate_token(self, token: Any, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     Once = type[AuthorizationCode | RefreshToken | DeviceCode]
 
 
+# statements made once, as making one takes longer than executing it
+_NEW_ACCESS_TOKEN = insert(AccessToken)
+_NEW_REFRESH_TOKEN = insert(RefreshToken)
+
+
 class TokenResponse(dict[str, Any]):
     """A token response that does not show its tokens: Authlib logs it at DEBUG."""
 
@@ -38,14 +43,14 @@ def save_token(token: TokenResponse, request: Any) -> None:
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
     }
-    db().connection().execute(insert(AccessToken), access_token)
+    changed(_NEW_ACCESS_TOKEN, **access_token)
     if "refresh_token" in token:
         refresh_token = {
             "digest": digest(token["refresh_token"]),
             "authorization_id": family,
             "expires_at": now() + provider().settings.refresh_token_lifetime,
         }
-        db().connection().execute(insert(RefreshToken), refresh_token)
+        changed(_NEW_REFRESH_TOKEN, **refresh_token)
 
 
 def _of_its_own(request: Any) -> int:
@@ -58,11 +63,8 @@ def _of_its_own(request: Any) -> int:
 
 def end_family(authorization_id: int) -> None:
     """Revoke every token that came of one authorization."""
-    db().execute(
-        update(Authorization)
-        .where(Authorization.id == authorization_id, Authorization.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
+    family = update(Authorization).where(Authorization.id == authorization_id)
+    changed(family.where(Authorization.revoked_at.is_(None)), revoked_at=now())
 
 
 def take(kind: Once, key: str, *, or_end: int | None = None) -> None:
