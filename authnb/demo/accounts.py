@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
+import threading
 from functools import cache
 
 from flask import session
@@ -18,6 +20,10 @@ FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
 BROWSER_LIFETIME = 30 * 24 * 3600.0
+
+# A password takes a core for a tenth of a second. More at once than there are cores would end no sooner, and whoever
+# wants something else would wait for them all.
+_HASHING = threading.Semaphore(os.cpu_count() or 1)
 
 # statements made once, as making one takes longer than executing it
 _OF_NAME = select(Account).where(Account.name_key == bindparam("name_key"))
@@ -57,7 +63,7 @@ def create_account(*, name: str, email: str, full_name: str, password: str) -> A
         name_key=name.casefold(),
         email=email,
         full_name=full_name or name,
-        password_hash=generate_password_hash(password),
+        password_hash=_hash(password),
     )
     db().add(account)
     try:
@@ -78,10 +84,10 @@ def check_password(name: str, password: str) -> Account | None:
     count_attempt(subject)
     account = find_account(name)
     db().commit()  # counted for good, and nobody waits for the lock while the password is hashed
-    if (
-        not check_password_hash(account.password_hash if account else _hash_of_nobody(), password)
-        or not account
-    ):
+    known = account.password_hash if account else _hash_of_nobody()
+    with _HASHING:
+        right = check_password_hash(known, password)
+    if not right or not account:
         return None
     forget_attempts(subject)
     return account
@@ -138,6 +144,11 @@ def signed_in() -> Browser | None:
     return browser if browser and browser.auth_time + BROWSER_LIFETIME > now() else None
 
 
+def _hash(password: str) -> str:
+    with _HASHING:
+        return generate_password_hash(password)
+
+
 @cache
 def _hash_of_nobody() -> str:
-    return generate_password_hash(secrets.token_urlsafe(32))
+    return _hash(secrets.token_urlsafe(32))
