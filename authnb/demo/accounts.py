@@ -20,15 +20,15 @@ FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
 BROWSER_LIFETIME = 30 * 24 * 3600.0
-
-# A password takes a core for a tenth of a second. More at once than there are cores would end no sooner, and whoever
-# wants something else would wait for them all.
-_HASHING = threading.Semaphore(os.cpu_count() or 1)
+# A password takes a core for a tenth of a second. More at once than there are cores would be done no sooner, and
+# whoever wants something else would wait with them.
+HASHING = threading.Semaphore(os.cpu_count() or 1)
 
 # statements made once, as making one takes longer than executing it
 _OF_NAME = select(Account).where(Account.name_key == bindparam("name_key"))
 _NEW_BROWSER = insert(Browser)
 _FIRST_ATTEMPT = insert(Attempts)
+_ATTEMPTS = select(Attempts.failures, Attempts.not_before).where(Attempts.subject == bindparam("which"))
 _FORGET = delete(Attempts).where(Attempts.subject == bindparam("which"))
 _COUNT = (
     update(Attempts)
@@ -85,7 +85,7 @@ def check_password(name: str, password: str) -> Account | None:
     account = find_account(name)
     db().commit()  # counted for good, and nobody waits for the lock while the password is hashed
     known = account.password_hash if account else _hash_of_nobody()
-    with _HASHING:
+    with HASHING:
         right = check_password_hash(known, password)
     if not right or not account:
         return None
@@ -99,21 +99,19 @@ def count_attempt(subject: str) -> None:
     Counted first and compared with what was read, so that guesses made at the same moment do not all pass.
     """
     moment = now()
-    attempts = db().get(Attempts, subject, populate_existing=True)
-    if attempts is None:
-        attempts = Attempts(subject=subject, failures=0, not_before=0.0)
+    found = db().connection().execute(_ATTEMPTS, {"which": subject}).one_or_none()
+    if found is None:
         try:
             changed(_FIRST_ATTEMPT, subject=subject, failures=0, not_before=0.0)
         except IntegrityError:
             db().rollback()
             raise TooManyAttempts(1) from None
-    if moment < attempts.not_before:
-        raise TooManyAttempts(math.ceil(attempts.not_before - moment))
-    failures = 1 if moment > attempts.not_before + FORGIVEN_AFTER else attempts.failures + 1
+    failed, not_before = found or (0, 0.0)
+    if moment < not_before:
+        raise TooManyAttempts(math.ceil(not_before - moment))
+    failures = 1 if moment > not_before + FORGIVEN_AFTER else failed + 1
     wait = min(2.0 ** (failures - FREE_FAILURES - 1), LONGEST_WAIT) if failures > FREE_FAILURES else 0.0
-    if not changed(
-        _COUNT, which=subject, as_read=attempts.failures, now_failed=failures, wait_until=moment + wait
-    ):
+    if not changed(_COUNT, which=subject, as_read=failed, now_failed=failures, wait_until=moment + wait):
         raise TooManyAttempts(1)
 
 
@@ -145,7 +143,7 @@ def signed_in() -> Browser | None:
 
 
 def _hash(password: str) -> str:
-    with _HASHING:
+    with HASHING:
         return generate_password_hash(password)
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
-from authlib.oauth2 import OAuth2Error
+from authlib.oauth2 import OAuth2Error, ResourceProtector
 from authlib.oauth2.rfc6749 import MissingAuthorizationError, UnsupportedTokenTypeError
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
-from flask import Response, abort
+from flask import Response, abort, request
 from sqlalchemy import bindparam, select
 
 from authnb.demo.context import now, provider
@@ -52,7 +51,7 @@ _protector.register_token_validator(TokenValidator())
 def bearer_token(scope: str) -> Any:
     """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`."""
     try:
-        token = _protector.acquire_token(scope)
+        token = _protector.validate_request([scope], request)
     except OAuth2Error as error:
         abort(_refusal(error, scope))
     return token

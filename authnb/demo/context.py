@@ -1,7 +1,8 @@
 """What a request can reach: the provider's settings, its clock, its key, and one database session.
 
 A request is one transaction. It begins with the first statement, is committed when the answer is ready, and rolled
-back when something breaks (see `app.create_app`).
+back when something breaks (see `app.create_app`). What takes long, hashing a password and signing an ID token, is done
+after a commit, as everybody else waits for the transaction to end.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Database:
             self.close()
             raise
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
-        self.reading = self.engine.execution_options(reads_only=True)  # for one statement that waits for no writer
+        self.reading = self.engine.execution_options(reads_only=True)  # for a statement that stands alone
 
     def close(self) -> None:
         """Close every connection."""

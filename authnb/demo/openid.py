@@ -72,7 +72,7 @@ class IDToken(OpenIDCode):
         if request.authorization_code and request.authorization_code.nonce:
             claims["nonce"] = request.authorization_code.nonce
         key = provider().signing_key
-        db().commit()  # nobody waits for the lock while this is signed
+        db().commit()  # nobody waits for the lock while this is signed, on another core if there is one
         return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key, ["RS256"])
 
 
