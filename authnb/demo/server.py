@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-THREADS = 32  # most of them wait: for a turn to hash a password (see accounts), or for the database
+THREADS = 32  # some of them for those who wait while passwords are hashed (see accounts); each costs a little
 CONNECTIONS = (
     900 if hasattr(select, "poll") else 400
 )  # without it there is select(), which takes 512 on Windows
