@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
+import threading
 from functools import cache
 
 from flask import session
@@ -18,9 +20,15 @@ FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 FORGIVEN_AFTER = 15 * 60.0
 BROWSER_LIFETIME = 30 * 24 * 3600.0
+# A password takes a core for a tenth of a second. More at once than there are cores would be done no sooner, and
+# whoever wants something else would wait with them.
+HASHING = threading.Semaphore(os.cpu_count() or 1)
 
 # statements made once, as making one takes longer than executing it
 _OF_NAME = select(Account).where(Account.name_key == bindparam("name_key"))
+_NEW_BROWSER = insert(Browser)
+_FIRST_ATTEMPT = insert(Attempts)
+_ATTEMPTS = select(Attempts.failures, Attempts.not_before).where(Attempts.subject == bindparam("which"))
 _FORGET = delete(Attempts).where(Attempts.subject == bindparam("which"))
 _COUNT = (
     update(Attempts)
@@ -55,7 +63,7 @@ def create_account(*, name: str, email: str, full_name: str, password: str) -> A
         name_key=name.casefold(),
         email=email,
         full_name=full_name or name,
-        password_hash=generate_password_hash(password),
+        password_hash=_hash(password),
     )
     db().add(account)
     try:
@@ -76,10 +84,10 @@ def check_password(name: str, password: str) -> Account | None:
     count_attempt(subject)
     account = find_account(name)
     db().commit()  # counted for good, and nobody waits for the lock while the password is hashed
-    if (
-        not check_password_hash(account.password_hash if account else _hash_of_nobody(), password)
-        or not account
-    ):
+    known = account.password_hash if account else _hash_of_nobody()
+    with HASHING:
+        right = check_password_hash(known, password)
+    if not right or not account:
         return None
     forget_attempts(subject)
     return account
@@ -91,21 +99,19 @@ def count_attempt(subject: str) -> None:
     Counted first and compared with what was read, so that guesses made at the same moment do not all pass.
     """
     moment = now()
-    attempts = db().get(Attempts, subject, populate_existing=True)
-    if attempts is None:
-        attempts = Attempts(subject=subject, failures=0, not_before=0.0)
+    found = db().connection().execute(_ATTEMPTS, {"which": subject}).one_or_none()
+    if found is None:
         try:
-            db().execute(insert(Attempts), {"subject": subject, "failures": 0, "not_before": 0.0})
+            changed(_FIRST_ATTEMPT, subject=subject, failures=0, not_before=0.0)
         except IntegrityError:
             db().rollback()
             raise TooManyAttempts(1) from None
-    if moment < attempts.not_before:
-        raise TooManyAttempts(math.ceil(attempts.not_before - moment))
-    failures = 1 if moment > attempts.not_before + FORGIVEN_AFTER else attempts.failures + 1
+    failed, not_before = found or (0, 0.0)
+    if moment < not_before:
+        raise TooManyAttempts(math.ceil(not_before - moment))
+    failures = 1 if moment > not_before + FORGIVEN_AFTER else failed + 1
     wait = min(2.0 ** (failures - FREE_FAILURES - 1), LONGEST_WAIT) if failures > FREE_FAILURES else 0.0
-    if not changed(
-        _COUNT, which=subject, as_read=attempts.failures, now_failed=failures, wait_until=moment + wait
-    ):
+    if not changed(_COUNT, which=subject, as_read=failed, now_failed=failures, wait_until=moment + wait):
         raise TooManyAttempts(1)
 
 
@@ -119,14 +125,13 @@ def sign_in(account: Account) -> None:
     sign_out()
     secret = secrets.token_urlsafe(32)
     session["browser"] = secret
-    browser = {"digest": digest(secret), "account_id": account.id, "auth_time": now()}
-    db().execute(insert(Browser), browser)
+    changed(_NEW_BROWSER, digest=digest(secret), account_id=account.id, auth_time=now())
 
 
 def sign_out() -> None:
     """Sign this browser out, here and in the database."""
     if secret := session.get("browser"):
-        db().execute(delete(Browser).where(Browser.digest == digest(secret)))
+        changed(delete(Browser).where(Browser.digest == digest(secret)))
     session.clear()
 
 
@@ -137,6 +142,11 @@ def signed_in() -> Browser | None:
     return browser if browser and browser.auth_time + BROWSER_LIFETIME > now() else None
 
 
+def _hash(password: str) -> str:
+    with HASHING:
+        return generate_password_hash(password)
+
+
 @cache
 def _hash_of_nobody() -> str:
-    return generate_password_hash(secrets.token_urlsafe(32))
+    return _hash(secrets.token_urlsafe(32))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from flask import Flask, Response, abort, g, jsonify, render_template, request
+from flask.sessions import SecureCookieSessionInterface
 from joserfc.jwk import RSAKey
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from flask.typing import ResponseReturnValue
+    from itsdangerous import URLSafeTimedSerializer
     from sqlalchemy.orm import Session
 
     from authnb.demo.database import Database
@@ -30,7 +32,28 @@ NATIVE_CLIENT_ID = "notebook"
 WEB_CLIENT_ID = "web"
 JOB_CLIENT_ID = "job"
 
+HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # no form-action: Chromium applies it to the redirect to the client too, and cannot be told of [::1]
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
 JSON_PATHS = ("/api/", "/.well-known/", "/jwks", "/token", "/revoke", "/device_authorization", "/userinfo")
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's signed cookie, with the signer made once: Flask makes one for each request, with or without a cookie."""
+
+    def __init__(self, app: Flask) -> None:
+        self._signer = super().get_signing_serializer(app)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:  # noqa: ARG002 - Flask's signature
+        """The one for the application's key."""
+        return self._signer
 
 
 def create_app(
@@ -62,11 +85,12 @@ def create_app(
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=64 * 1024,
     )
+    app.session_interface = Cookies(app)
     app.extensions["authnb-demo"] = Context(
         issuer=issuer,
         settings=settings,
         clock=clock,
-        engine=database.engine,
+        reading=database.reading,
         sessions=database.sessions,
         clients=clients,
         purge=Purge(database.sessions),
@@ -106,7 +130,7 @@ def _check(redirect_uris: Iterable[str]) -> None:
 
 
 def _commit(response: Response) -> Response:
-    if "db" in g and response.status_code < 500:  # noqa: PLR2004  what broke is rolled back
+    if "db" in g and g.db.in_transaction() and response.status_code < 500:  # noqa: PLR2004  what broke is rolled back
         g.db.commit()
     return response
 
@@ -125,17 +149,9 @@ def _end_transaction(_error: BaseException | None) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    headers = response.headers
     if not response.cache_control.public:
-        headers["Cache-Control"] = "no-store"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    # no form-action: Chromium applies it to the redirect to the client too, and cannot be told of [::1]
-    headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
+        response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(HEADERS)
     return response
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
-from authlib.oauth2 import OAuth2Error
+from authlib.oauth2 import OAuth2Error, ResourceProtector
 from authlib.oauth2.rfc6749 import MissingAuthorizationError, UnsupportedTokenTypeError
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
-from flask import Response, abort
+from flask import Response, abort, request
 from sqlalchemy import bindparam, select
 
 from authnb.demo.context import now, provider
@@ -34,7 +33,7 @@ class TokenValidator(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> Any:
         """Give the scope of a token that is still good, and whose it is."""
         which = {"digest": digest(token_string), "moment": now()}
-        with provider().engine.connect() as connection:  # free again before the answer is made
+        with provider().reading.connect() as connection:  # free again before the answer is made
             return connection.execute(_GOOD_TOKEN, which).one_or_none()
 
     def validate_token(self, token: Any, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request
@@ -52,7 +51,7 @@ _protector.register_token_validator(TokenValidator())
 def bearer_token(scope: str) -> Any:
     """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`."""
     try:
-        token = _protector.acquire_token(scope)
+        token = _protector.validate_request([scope], request)
     except OAuth2Error as error:
         abort(_refusal(error, scope))
     return token

@@ -1,14 +1,15 @@
 """What a request can reach: the provider's settings, its clock, its key, and one database session.
 
 A request is one transaction. It begins with the first statement, is committed when the answer is ready, and rolled
-back when something breaks (see `app.create_app`).
+back when something breaks (see `app.create_app`). What takes long, hashing a password and signing an ID token, is done
+after a commit, as everybody else waits for the transaction to end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import current_app, g
 from sqlalchemy import bindparam, select
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from joserfc.jwk import RSAKey
-    from sqlalchemy import CursorResult, Delete, Engine, Select, Update
+    from sqlalchemy import Delete, Engine, Insert, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.authorization_server import Server
@@ -47,7 +48,7 @@ class Context:
     issuer: str
     settings: Settings
     clock: Callable[[], float]
-    engine: Engine
+    reading: Engine
     sessions: sessionmaker[Session]
     clients: dict[str, Client] = field(repr=False)
     purge: Purge
@@ -66,11 +67,9 @@ def now() -> float:
     return provider().clock()
 
 
-def changed(statement: Update | Delete, **values: Any) -> int:
+def changed(statement: Insert | Update | Delete, **values: Any) -> int:
     """Execute it and give the number of rows that it changed; objects that were read before stay as they were."""
-    untouched = {"synchronize_session": False}
-    result = db().execute(statement, values or None, execution_options=untouched)
-    return cast("CursorResult[Any]", result).rowcount
+    return db().connection().execute(statement, values).rowcount
 
 
 def db() -> Session:

@@ -44,6 +44,7 @@ class Database:
             self.close()
             raise
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        self.reading = self.engine.execution_options(reads_only=True)  # for a statement that stands alone
 
     def close(self) -> None:
         """Close every connection."""
@@ -60,4 +61,5 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     # A transaction that reads first and writes later would fail with "database is locked" beside another writer.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not connection.get_execution_options().get("reads_only"):
+        connection.connection.cursor().execute("BEGIN IMMEDIATE")

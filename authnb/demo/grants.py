@@ -7,14 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidScopeError, grants
+from sqlalchemy import insert
 
 from authnb.demo.accounts import signed_in
-from authnb.demo.context import db, find, now, provider
+from authnb.demo.context import changed, find, now, provider
 from authnb.demo.metadata import AUTH_METHODS
-from authnb.demo.models import Account, Authorization, AuthorizationCode, RefreshToken, digest
-from authnb.demo.tokens import take
+from authnb.demo.models import Account, AuthorizationCode, RefreshToken, digest
+from authnb.demo.tokens import authorize, take
 
 JOB_SCOPE = "measurements:read"
+
+_NEW_CODE = insert(AuthorizationCode)
 
 
 class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
@@ -28,21 +31,20 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         browser = signed_in()
         assert browser  # noqa: S101  nobody else gets as far as a yes
         data = request.payload.data
-        db().add(
-            AuthorizationCode(
-                digest=digest(code),
-                authorization=Authorization(
-                    account_id=request.user.id,
-                    client_id=request.client.id,
-                    scope=request.scope,
-                    auth_time=browser.auth_time,
-                ),
-                redirect_uri=request.payload.redirect_uri,
-                code_challenge=data["code_challenge"],
-                code_challenge_method=data["code_challenge_method"],
-                nonce=data.get("nonce"),
-                expires_at=now() + provider().settings.code_lifetime,
-            )
+        changed(
+            _NEW_CODE,
+            digest=digest(code),
+            authorization_id=authorize(
+                account_id=request.user.id,
+                client_id=request.client.id,
+                scope=request.scope,
+                auth_time=browser.auth_time,
+            ),
+            redirect_uri=request.payload.redirect_uri,
+            code_challenge=data["code_challenge"],
+            code_challenge_method=data["code_challenge_method"],
+            nonce=data.get("nonce"),
+            expires_at=now() + provider().settings.code_lifetime,
         )
 
     def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from authnb.demo.accounts import sign_out
-from authnb.demo.context import now, provider
+from authnb.demo.context import db, now, provider
 from authnb.demo.metadata import RESPONSE_MODES, provider_metadata
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class IDToken(OpenIDCode):
         if request.authorization_code and request.authorization_code.nonce:
             claims["nonce"] = request.authorization_code.nonce
         key = provider().signing_key
+        db().commit()  # nobody waits for the lock while this is signed, on another core if there is one
         return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key, ["RS256"])
 
 

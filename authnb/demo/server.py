@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-THREADS = 8
+THREADS = 32  # some of them for those who wait while passwords are hashed (see accounts); each costs a little
 CONNECTIONS = (
     900 if hasattr(select, "poll") else 400
 )  # without it there is select(), which takes 512 on Windows
@@ -131,6 +131,9 @@ class DemoProvider(RunningProvider):
             url_scheme=urlsplit(issuer).scheme,
             url_prefix=urlsplit(issuer).path,
         )
+        # Head and body of an answer go in one packet, or the threads would take turns between the two. Given above, it
+        # warns that it may go one day; then this does nothing.
+        self._server.adj.send_bytes = 18_000
         self._thread = threading.Thread(target=self._server.run, name="authnb-demo", daemon=True)
         self._thread.start()
         self._attach(issuer)

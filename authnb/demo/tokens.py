@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     Once = type[AuthorizationCode | RefreshToken | DeviceCode]
 
 
+# statements made once, as making one takes longer than executing it
+_NEW_AUTHORIZATION = insert(Authorization)
+_NEW_ACCESS_TOKEN = insert(AccessToken)
+_NEW_REFRESH_TOKEN = insert(RefreshToken)
+
+
 class TokenResponse(dict[str, Any]):
     """A token response that does not show its tokens: Authlib logs it at DEBUG."""
 
@@ -38,31 +44,32 @@ def save_token(token: TokenResponse, request: Any) -> None:
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
     }
-    db().connection().execute(insert(AccessToken), access_token)
+    changed(_NEW_ACCESS_TOKEN, **access_token)
     if "refresh_token" in token:
         refresh_token = {
             "digest": digest(token["refresh_token"]),
             "authorization_id": family,
             "expires_at": now() + provider().settings.refresh_token_lifetime,
         }
-        db().connection().execute(insert(RefreshToken), refresh_token)
+        changed(_NEW_REFRESH_TOKEN, **refresh_token)
 
 
 def _of_its_own(request: Any) -> int:
     """The family of a token for the client itself (RFC 6749 section 4.4)."""
-    authorization = Authorization(client_id=request.client.id, scope=request.scope, auth_time=now())
-    db().add(authorization)
-    db().flush()
-    return authorization.id
+    return authorize(account_id=None, client_id=request.client.id, scope=request.scope, auth_time=now())
+
+
+def authorize(*, account_id: str | None, client_id: str, scope: str, auth_time: float) -> int:
+    """Keep a yes, and give the number of the family that begins with it."""
+    yes = {"account_id": account_id, "client_id": client_id, "scope": scope, "auth_time": auth_time}
+    key: Any = db().connection().execute(_NEW_AUTHORIZATION, yes).inserted_primary_key
+    return int(key.id)
 
 
 def end_family(authorization_id: int) -> None:
     """Revoke every token that came of one authorization."""
-    db().execute(
-        update(Authorization)
-        .where(Authorization.id == authorization_id, Authorization.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
+    family = update(Authorization).where(Authorization.id == authorization_id)
+    changed(family.where(Authorization.revoked_at.is_(None)), revoked_at=now())
 
 
 def take(kind: Once, key: str, *, or_end: int | None = None) -> None:

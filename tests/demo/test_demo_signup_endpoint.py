@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from demo_helpers import PASSWORD, Window, at_once
+
+from authnb.demo.accounts import HASHING
 
 if TYPE_CHECKING:
     from authnb.demo import DemoProvider
@@ -89,3 +94,16 @@ def test_the_description_and_the_page_say_the_same(demo: DemoProvider) -> None:
             described_rule = field["rule"].get(rule.replace("length", "_length"))
             assert tag.get(rule) == (str(described_rule) if described_rule else None)
     assert re.fullmatch(fields[0]["rule"]["pattern"], "ada")
+
+
+def test_whose_password_waits_to_be_hashed_keeps_nobody_else_waiting(demo: DemoProvider) -> None:
+    """Twelve sign up while no core is free to hash, and everybody else is answered."""
+    with ThreadPoolExecutor(12) as pool, ExitStack() as busy:
+        for _ in range(os.cpu_count() or 1):
+            busy.enter_context(HASHING)
+        waiting = [pool.submit(send, demo, GOOD | {"name": f"ada{number}"}) for number in range(12)]
+        for _ in range(30):
+            assert described(demo)
+        assert not any(one.done() for one in waiting)
+        busy.close()
+        assert [one.result().status_code for one in waiting] == [201] * 12
