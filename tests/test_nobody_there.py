@@ -1,4 +1,7 @@
-"""papermill and nbval, as they run in the night: they stop and say what helps, and with that they run through."""
+"""papermill and nbval, as they run in the night: they stop and say what helps, and with that they run through.
+
+Each of them with each way out: test_topologies.py.
+"""
 
 from __future__ import annotations
 
@@ -71,22 +74,20 @@ def test_it_stops_before_it_asks_anybody_anything(tmp_path: Path) -> None:
         assert server.paths() == []
 
 
-@pytest.mark.parametrize("runner", ["papermill", "nbval"])
-def test_a_remembered_sign_in_runs_through(runner: str, tmp_path: Path, demo: DemoProvider) -> None:
+def test_a_remembered_sign_in_runs_through(tmp_path: Path, demo: DemoProvider) -> None:
     scope = "openid profile measurements:read"
     options = {"client_id": demo.client_id, "scope": scope, "remember": True}
     login = authnb.login(demo.issuer, mode="loopback", view=None, **options)
     demo.visit(login.verification().uri, name="ada")
     login.wait(20)
     given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    code, said = run(runner, tmp_path, demo, given)
+    code, said = run("papermill", tmp_path, demo, given)
     assert code == 0, said
 
 
-@pytest.mark.parametrize("runner", ["papermill", "nbval"])
-def test_client_credentials_run_through(runner: str, tmp_path: Path, demo: DemoProvider) -> None:
+def test_client_credentials_run_through(tmp_path: Path, demo: DemoProvider) -> None:
     secret = {"AUTHNB_MODE": "client_credentials", "AUTHNB_CLIENT_SECRET": demo.job_client_secret}
-    code, said = run(runner, tmp_path, demo, f"client_id={demo.job_client_id!r}", **secret)
+    code, said = run("nbval", tmp_path, demo, f"client_id={demo.job_client_id!r}", **secret)
     assert code == 0, said
     written = "".join(path.read_text() for path in tmp_path.glob("*.ipynb"))
     assert demo.job_client_secret not in said + written

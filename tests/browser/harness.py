@@ -32,8 +32,10 @@ KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python
 # Quiet news and updates: both ask hosts elsewhere
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 # Where axe looks: the themes are the same in both applications
-THEMES = [("lab", f"JupyterLab {theme}") for theme in ("Light", "Dark", "Dark High Contrast")]
-THEMES.append(("notebook", "JupyterLab Light"))
+THEMES = {
+    "lab": ("JupyterLab Dark", "JupyterLab Dark High Contrast", "JupyterLab Light"),
+    "notebook": ("JupyterLab Light",),
+}
 CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
