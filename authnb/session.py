@@ -18,7 +18,7 @@ from authnb.answers import Token
 from authnb.bearer import Headers, TokenAuth, origin, signed_out
 from authnb.client import Client
 from authnb.errors import LoginRequired, without_frames
-from authnb.exchange import observe
+from authnb.exchange import observe, observers
 from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
 from authnb.transport import is_loopback
 
@@ -58,7 +58,6 @@ class Session(OAuth2Session):
         kwargs.setdefault("default_timeout", API_TIMEOUT)
         super().__init__(*args, **kwargs)
         self.token = self.token  # ours, whose repr tells no secret
-        self.hooks["response"].append(observe)
 
     @classmethod
     def signed_in(
@@ -150,6 +149,8 @@ class Session(OAuth2Session):
         if not withhold_token and auth is None and self.token_auth.keeper and not self.token:
             raise signed_out()
         url = self._absolute(url)
+        if observers:
+            kwargs["hooks"] = _observed(kwargs.get("hooks"))
         try:
             return super().request(method, url, withhold_token=withhold_token, auth=auth, **kwargs)
         except BaseException as error:  # noqa: BLE001 - whatever it is, an interrupt too: raised again
@@ -221,6 +222,12 @@ class Session(OAuth2Session):
 
     def _http_post(self, *args: Any, **kwargs: Any) -> Any:
         return super()._http_post(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
+
+
+def _observed(hooks: Mapping[str, Any] | None) -> dict[str, Any]:
+    """These hooks of a request, with one more for whoever observes; only then, for merging hooks takes time."""
+    given = (hooks or {}).get("response") or []
+    return {**(hooks or {}), "response": [*(given if isinstance(given, list | tuple) else [given]), observe]}
 
 
 def _found_again(

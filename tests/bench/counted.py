@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import select
-
 from authnb.demo import DemoProvider
-from authnb.demo.models import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,14 +28,27 @@ class Counted(DemoProvider):
     Its metadata and keys may be kept for an hour, as large providers allow.
     """
 
+    def __init__(self, **settings: Any) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name) / "provider.sqlite"
+        DemoProvider(path).start().close()  # a provider reads its clients when it starts
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(
+                "UPDATE clients SET redirect_uris = redirect_uris || ? WHERE id = ?",
+                [f" {_PLACES}", DemoProvider.web_client_id],
+            )
+        super().__init__(path, redirect_uris=_PLACES.split(), **settings)
+
+    def close(self) -> None:
+        """Stop, and leave nothing."""
+        super().close()
+        self._folder.cleanup()
+
     def start(self) -> Self:
         """Open the port and answer."""
         super().start()
         self.asked: list[str] = []
         self.times: list[tuple[str, float, float]] = []
-        with self._database.sessions.begin() as session:  # type: ignore[union-attr] # it runs
-            for client in session.scalars(select(Client)):
-                client.redirect_uris += f" {_PLACES}"
         answer = self._server.application
         self._server.application = lambda environ, start: self._noted(answer, environ, start)
         return self
