@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bench.measuring import Bench
 
 NUMBER = 25
+WHY = (
+    "Besides the signature: which key, issuer, audience, nonce, times, the hash of the access token, and how deep the "
+    "claims are nested. Tried: taking the token apart once, importing each key once."
+)
 
 
 def measure(bench: Bench) -> Result:
@@ -57,7 +61,7 @@ def measure(bench: Bench) -> Result:
         text="Microseconds of one, RS256 with a key of 2048 bits; the same ID token for both.",
         head=("what", "µs", "ratio"),
         rows=[(name, f"{micro(sample):.0f}", f"{sample.over(bare):.2f}") for name, sample in taken.items()],
-        goals=[at_most("ID-token verification, joserfc's decode = 1", 1.5, ours.over(bare).median)],
+        goals=[at_most("ID-token verification, joserfc's decode = 1", 1.5, ours.over(bare).median, why=WHY)],
     )
 
 
