@@ -111,8 +111,9 @@ def click(notebook: Notebook, selector: str, seen: str) -> float:
 
 def switch(notebook: Notebook) -> float:
     """Take the other way, and wait until that is there."""
-    other = "loopback" if notebook.panel.locator(".authnb-code").count() else "device"
+    code = notebook.panel.locator(".authnb-code")
+    other = "loopback" if code.count() else "device"
     took = click(notebook, f".authnb [data-mode={other}]", ".authnb-body")
-    notebook.panel.locator("[data-do=again]:not([aria-disabled])").last.wait_for(state="attached")
-    notebook.panel.locator(".authnb-primary").wait_for()
+    code.wait_for(state="attached" if other == "device" else "detached")
+    notebook.panel.locator("[data-mode]").first.wait_for(state="attached")
     return took
