@@ -188,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version, sys_version = "authnb", ""
     timeout = _REQUEST_TIMEOUT
+    wbufsize = -1  # a page goes in one piece: whoever is hung up on has all of it or nothing
     headers_sent: ClassVar = {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
@@ -236,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         """Log nothing: request lines hold codes."""
