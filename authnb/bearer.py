@@ -65,7 +65,6 @@ class TokenAuth(OAuth2Auth):
         self.renewing = threading.Lock()
         self.given_up: Callable[[], None] = lambda: None  # called when the token is used no more
         self._attempt: tuple[Future[bool], int] = Future(), 0  # the last renewal, the process it runs in
-        self._signer = OAuth2Auth(None)
         self._again = 0.0  # when a renewal that failed early may be tried again, time.monotonic()
         self._refused: tuple[Token | None, float] = None, 0.0
 
@@ -76,10 +75,8 @@ class TokenAuth(OAuth2Auth):
         """Put the token on a request, and answer a 401 to it; `AuthnbError` for an address it is not for."""
         token = self.fresh(str(request.url))
         # Authlib's signing with this token, even if another takes its place meanwhile
-        signer = self._signer
-        if signer.token is not token:
-            self._signer = signer = OAuth2Auth(token, self.token_placement)
-            signer.hooks = self.hooks
+        signer = OAuth2Auth(token, self.token_placement)
+        signer.hooks = self.hooks
         signer(request)
         request.register_hook("response", partial(self._answered, token))  # type: ignore[no-untyped-call] # requests'
         return request

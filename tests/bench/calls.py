@@ -29,7 +29,8 @@ ALONE, TOGETHER = 25, 4  # calls of a thread before it is another session's turn
 WHY = (
     "It is about 10 µs a call, to see that the token still lives and belongs to that address, and to be there for a "
     "401, 7 of them within requests for any auth with an answer to hear; the server here answers in less than 0.3 ms. "
-    "Tried: working out once for each address whether it is secure, a signer for each token, a hook only for records."
+    "Tried: working out once for each address whether it is secure, a hook only for records; and one "
+    "signer for each token, which saved 1 µs and held a token after it was given up."
 )
 DISTANCE = 0.1  # seconds to the token endpoint, as over the internet
 
