@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from contextvars import copy_context
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class PanelView:
         self._awaited = False
         self._missed = False  # the cell that waited has stopped without a session
         self._notes = ""  # what a click came to, if anything is to be said
+        self._cell = copy_context()
         self._lock = threading.RLock()
         self._beat: threading.Thread | None = None
 
@@ -51,6 +53,7 @@ class PanelView:
 
         from authnb.views.widget import Panel, SignUpPanel  # noqa: PLC0415 - as said above
 
+        self._cell = copy_context()
         first = self._panel is None
         if self._panel is None:
             self._panel = (SignUpPanel if login.sign_up else Panel)(card=self._card(login))
@@ -68,6 +71,17 @@ class PanelView:
 
     def update(self, login: Login) -> None:
         """Bring panel and line up to date, from whichever thread knows."""
+        self._as_the_cell(self._update, login)
+
+    def _as_the_cell(self, say: Callable[[Login], None], login: Login) -> None:
+        """Send messages as the cell does that shows the panel.
+
+        ipykernel 7.4 has a widget heard by the thread that heard the message in answer to which the widget last
+        spoke. A cell's stays; the one of a page of JupyterLab ends with the page, and the next page is not heard.
+        """
+        self._cell.copy().run(say, login)
+
+    def _update(self, login: Login) -> None:
         with self._lock:
             if self._panel is None:
                 return
@@ -80,7 +94,10 @@ class PanelView:
                 self._line.update(_bundle(said), raw=True)
             if login.status in UNDER_WAY and self._beat is None:
                 self._beat = threading.Thread(
-                    target=self._keep_telling, args=(login,), name="authnb-panel", daemon=True
+                    target=self._as_the_cell,
+                    args=(self._keep_telling, login),
+                    name="authnb-panel",
+                    daemon=True,
                 )
                 self._beat.start()
 
@@ -112,7 +129,7 @@ class PanelView:
         What was typed comes in a buffer: a kernel that logs its messages does not log those.
         """
         deeds: dict[str, Callable[[], object]] = {
-            "hello": lambda: self._tell(login),
+            "hello": lambda: self._as_the_cell(self._tell, login),
             # On a thread of its own: here an interrupt could stop it halfway
             "cancel": lambda: self._apart(login, login.cancel),
             "choose": lambda: login.choose(message.get("name")),
