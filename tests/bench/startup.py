@@ -26,7 +26,8 @@ LINK = (
     "Beyond `import requests` it takes about 0.2 for authnb's own modules, half of that to make some 20 frozen "
     "dataclasses; 0.1 for `authlib.oauth2`, which makes the request; 0.1 for `dataclasses` itself; 0.05 for "
     "`http.server`. What redeems the code, sign-up, presets, plain views, locks, trusted tokens and the browser's "
-    "opener load later or not at all. Not tried: writing the request without Authlib, facts without dataclasses."
+    "opener load later or not at all. Not done: facts without dataclasses, which keep secrets out of every repr; it "
+    "would save a script 11 ms for that module and 0.3 ms a class. Nor the request without Authlib."
 )
 PANEL = (
     "The others print a line; the panel takes ipywidgets and anywidget. They load while the provider is asked, which "
