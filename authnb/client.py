@@ -266,9 +266,9 @@ class Client:
         return OAuth2Client(None, code_challenge_method="S256", **self._registration())
 
     def _session(self, **more: Any) -> Any:  # Any: Authlib's stubs know only half of its session
-        from authlib.integrations.requests_client import OAuth2Session  # noqa: PLC0415 - loads while the person signs in
+        from authnb.session import ClientSession  # noqa: PLC0415 - loads while the person signs in
 
-        return mount(OAuth2Session(**self._registration(), **more))
+        return mount(ClientSession(**self._registration(), **more))
 
     def _registration(self) -> dict[str, Any]:
         method = self.token_endpoint_auth_method or self._auth_method(

@@ -20,7 +20,7 @@ from authnb.client import Client
 from authnb.errors import LoginRequired, without_frames
 from authnb.exchange import observe, observers
 from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
-from authnb.transport import is_loopback
+from authnb.transport import SettledSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +47,11 @@ def _without_frames(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Session(OAuth2Session):
+class ClientSession(SettledSession, OAuth2Session):
+    """Authlib's session, which takes its settings from the environment with care."""
+
+
+class Session(ClientSession):
     """Constructed as ``OAuth2Session`` is, and a drop-in for it; `authnb.login` returns one that is signed in."""
 
     token_auth_class = TokenAuth
@@ -156,12 +160,6 @@ class Session(OAuth2Session):
         except BaseException as error:  # noqa: BLE001 - whatever it is, an interrupt too: raised again
             failure = error
         raise without_frames(failure)
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """What ``requests`` takes from the environment; but no proxy for this machine, which is not reached by one."""
-        if self.trust_env and is_loopback(str(url)):
-            proxies = {"no_proxy": "127.0.0.1,localhost,::1", **(proxies or {})}
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect drops the token: it does whenever the origin changes."""

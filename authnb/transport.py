@@ -10,7 +10,7 @@ import io
 import json
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0  # seconds
 ANSWER_DEADLINE = 20.0  # seconds for one whole answer
 ANSWER_LIMIT = 1 << 20  # bytes of one whole answer, unpacked
+_READINGS = 10  # of the environment, until somebody is told that one failed
 _DEEPEST = 32  # lists and objects within each other
 
 S = TypeVar("S", bound=requests.Session)
@@ -177,9 +178,25 @@ def _origin(location: str) -> str:
     return text({"": f"{target.scheme}://{target.hostname}"}, "", 200) or ""
 
 
+class SettledSession(requests.Session):
+    """A ``requests`` session that takes its settings from the environment with care."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Settings for a call; no proxy for this machine, which is not reached by one.
+
+        All variables are read for that, and another thread may take one away meanwhile; then they are read again.
+        """
+        if self.trust_env and is_loopback(str(url)):
+            proxies = {"no_proxy": "127.0.0.1,localhost,::1", **(proxies or {})}
+        for _ in range(_READINGS):
+            with suppress(KeyError):
+                return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
 def provider_session(adapter: ProviderAdapter | None = None) -> requests.Session:
     """A bare ``requests`` session for a provider's public documents."""
-    return mount(requests.Session(), adapter)
+    return mount(SettledSession(), adapter)
 
 
 class AskingAdapter(ProviderAdapter):

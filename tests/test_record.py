@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from servers import Server
 
 import authnb
-from authnb.demo import RunningProvider, demo_provider
+from authnb.demo import DemoProvider, RunningProvider, demo_provider
 from authnb.exchange import observers
 from authnb.record_explain import EXPLANATIONS
 from authnb.storage import MemoryStorage
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from authnb.demo import DemoProvider
     from authnb.record import Recording
     from authnb.session import Session
 
@@ -152,6 +152,17 @@ def test_reveal_shows_nothing_once_another_provider_is_met(
     for secret in ("a-secret-of-a-stranger", "another-secret", session.token["access_token"]):
         assert secret not in html
         assert secret not in repr(recording._redacted) + repr(recording._revealed)  # noqa: SLF001 - what is kept, shown or not
+
+
+def test_reveal_shows_nothing_of_a_stranger_at_the_port_of_a_provider_that_has_ended() -> None:
+    with DemoProvider() as ended:
+        port = urlsplit(ended.issuer).port or 0
+    with authnb.record(reveal=True) as recording, Server(port=port) as stranger:
+        stranger.json("/token", {"access_token": "a-secret-of-a-stranger"})
+        with provider_session() as http:
+            http.post(f"{stranger.url}/token", data={"code": "another-secret"})
+    for secret in ("a-secret-of-a-stranger", "another-secret"):
+        assert secret not in recording._repr_html_() + repr(recording._revealed)  # noqa: SLF001 - as above
 
 
 def test_reveal_believes_no_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,13 @@ from signed_in import age, sign_in
 from world import World
 
 from authnb.errors import AuthnbError
+from authnb.session import ClientSession, Session
+from authnb.transport import provider_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from authnb.demo import DemoProvider
-    from authnb.session import Session
 
     Reach = Callable[["Session", World | None, str], None]
 
@@ -330,6 +333,31 @@ def test_a_proxy_is_not_asked_for_this_machine(
     assert world.arrived == []
     requests.get("http://elsewhere.example/", timeout=10)
     assert len(world.arrived) == 1, "for others it is asked"
+
+
+@pytest.mark.parametrize("make", [provider_session, ClientSession, Session])
+def test_a_variable_may_go_while_all_are_read(
+    make: Callable[[], requests.Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever another thread does to the environment, a call finds its settings there."""
+    monkeypatch.setenv("https_proxy", "http://proxy.example")
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            os.environ["AUTHNB_COMES_AND_GOES"] = "1"
+            del os.environ["AUTHNB_COMES_AND_GOES"]
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        session = make()
+        for _ in range(3000):  # of which without care some 10 fail
+            settings = session.merge_environment_settings("https://api.example.org/", {}, None, None, None)
+            assert settings["proxies"]["https"] == "http://proxy.example"
+    finally:
+        over.set()
+        thread.join()
 
 
 # Which addresses are the API's

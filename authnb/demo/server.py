@@ -152,6 +152,7 @@ class DemoProvider(RunningProvider):
                 trigger.pull_trigger()
             self._thread.join()
             self._thread = self._server = None
+            known_issuers.discard(self.issuer)  # its port may be a stranger's next
         if self._database:
             self._database.close()
             self._database = None

@@ -44,7 +44,7 @@ def test_hostile(outcomes: dict[str, Future[Outcome]], deed: Deed) -> None:
     with pytest.raises(AuthnbError) as caught:
         login.wait(0)
     error = caught.value
-    assert error.error == deed.error
+    assert error.error == deed.error, error.description
     assert login.status == "failed"
     with pytest.raises(authnb.LoginRequired):
         _ = login.session
