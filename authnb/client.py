@@ -137,7 +137,7 @@ class Client:
         if "openid" in self.scope.split():
             with suppress(AuthnbError):
                 self.provider.keys.current()
-        import_module("authlib.integrations.requests_client")
+        import_module("authnb.authlib_session")
         import_module("authnb.identity")
 
     def redeem_code(self, response: AuthorizationResponse, request: AuthorizationRequest) -> Token:
@@ -266,7 +266,7 @@ class Client:
         return OAuth2Client(None, code_challenge_method="S256", **self._registration())
 
     def _session(self, **more: Any) -> Any:  # Any: Authlib's stubs know only half of its session
-        from authnb.session import ClientSession  # noqa: PLC0415 - loads while the person signs in
+        from authnb.authlib_session import ClientSession  # noqa: PLC0415 - loads while the person signs in
 
         return mount(ClientSession(**self._registration(), **more))
 

@@ -12,15 +12,13 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from authlib.integrations.requests_client import OAuth2Session
-
 from authnb.answers import Token
+from authnb.authlib_session import ClientSession
 from authnb.bearer import Headers, TokenAuth, origin, signed_out
 from authnb.client import Client
 from authnb.errors import LoginRequired, without_frames
 from authnb.exchange import observe, observers
 from authnb.keeper import LEEWAY, Keeper, SignedOut, expires_soon
-from authnb.transport import SettledSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,10 +43,6 @@ def _without_frames(method: Callable[..., Any]) -> Callable[..., Any]:
         raise without_frames(failure)
 
     return call
-
-
-class ClientSession(SettledSession, OAuth2Session):
-    """Authlib's session, which takes its settings from the environment with care."""
 
 
 class Session(ClientSession):
@@ -208,10 +202,10 @@ class Session(ClientSession):
         base = self._api[0]
         return urljoin(base if base.endswith("/") else base + "/", url.lstrip("/"))
 
-    fetch_token = _without_frames(OAuth2Session.fetch_token)
-    refresh_token = _without_frames(OAuth2Session.refresh_token)
-    revoke_token = _without_frames(OAuth2Session.revoke_token)
-    introspect_token = _without_frames(OAuth2Session.introspect_token)
+    fetch_token = _without_frames(ClientSession.fetch_token)
+    refresh_token = _without_frames(ClientSession.refresh_token)
+    revoke_token = _without_frames(ClientSession.revoke_token)
+    introspect_token = _without_frames(ClientSession.introspect_token)
 
     # A 307 would repeat a refresh token and a secret at another origin
 

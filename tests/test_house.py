@@ -19,6 +19,7 @@ ORDER = [
     "exchange",
     "clock",
     "transport",
+    "authlib_session",
     "answers",
     "quirks",
     "documents",

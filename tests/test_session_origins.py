@@ -19,8 +19,9 @@ from servers import Server
 from signed_in import age, sign_in
 from world import World
 
+from authnb.authlib_session import ClientSession
 from authnb.errors import AuthnbError
-from authnb.session import ClientSession, Session
+from authnb.session import Session
 from authnb.transport import provider_session
 
 if TYPE_CHECKING:
