@@ -1,4 +1,4 @@
-# Needs python3 (3.11 or later) with venv. Everything else is installed into .venv.
+# Needs python3 (3.11 or later) with venv. tools/install.py puts everything else into .venv, on first use.
 PYTHON ?= python3
 ARGS ?=
 FUZZ_SECONDS ?= 60
@@ -11,61 +11,108 @@ else
 BIN := .venv/bin
 endif
 PY := $(BIN)/python
-INSTALLED := .venv/installed
+CLIENTS_PY := $(BIN:.venv/%=.venv-clients/%)/python
+# The notebook that reads with the libraries of others
+OTHER_LIBRARIES := notebooks/12_one_sign_in.ipynb
+INSTALL := $(PYTHON) tools/install.py
+NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
-.PHONY: lab test lint bench interop mutants hostile errors places fuzz notebooks clean
+.PHONY: lab test lint lowest bench browser clients oldest interop mutants hollow hostile errors places tables states fuzz notebooks clean installed
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
-lab: $(INSTALLED)
+lab:
+	@$(INSTALL) lab
 	$(PY) -m authnb lab $(ARGS)
 
-# Lint, types, tests, and every notebook.
+# Lint, types, tests, and every notebook; browser, clients, interop and places have targets of their own.
 test: lint
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax notebooks
 
-lint: $(INSTALLED)
+lint: installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(PY) -m mypy --platform darwin --cache-dir .mypy_cache/darwin
+
+# The tests that need no browser, with the lowest version of each requirement in pyproject.toml.
+lowest:
+	@$(INSTALL) lowest
+	$(BIN:.venv/%=.venv-lowest/%)/python -m pytest -n $(WORKERS) --dist loadfile $(NO_BROWSER) $(ARGS)
 
 # Measure against what people would use instead; writes tests/bench/REPORT.md. make bench ARGS=startup for one.
-bench: $(INSTALLED)
+bench: installed
 	$(PY) tests/bench $(ARGS)
 
-# What the providers of others can do with authnb: install them, try everything, keep the table in docs/interop.md.
-interop: $(INSTALLED)
-	AUTHNB_REQUIRE_ALL=1 $(PY) tests/interop/matrix.py
-	$(PY) tests/interop/presets_table.py
+# The panel in JupyterLab and Notebook 7, and what is left of a sign-in there, in Chromium.
+browser: installed
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/browser tests/leaks $(ARGS)
 
-# Switch off each check of the client in a copy and see that a test notices.
-mutants: $(INSTALLED)
-	$(PY) tests/security/mutants.py
+# authnb at the providers of others, and the clients of others at the provider for learning.
+interop: installed
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/interop $(ARGS)
+
+# Switch off each check in a copy and see that a test notices, in the environment of make clients. make mutants
+# ARGS=httpx for some, by name or file
+mutants:
+	@$(INSTALL) clients
+	$(BIN:.venv/%=.venv-clients/%)/python tests/security/mutants.py $(ARGS)
+
+# Break each function in turn and list those that no test notices, and tests that notice nothing; an hour or more.
+hollow: installed
+	nice $(PY) tests/security/hollow.py .cache/hollow $(ARGS)
 
 # Sign in at a provider that does everything it must not, and keep the table of what came of it in the docs.
-hostile: $(INSTALLED)
-	$(PY) tests/mischief/table.py
+hostile: installed
+	$(PY) tests/hostile/table.py
 
 # Run into every error, and keep what people see in the docs.
-errors: $(INSTALLED)
+errors: installed
 	$(PY) tests/security/errors_page.py
 
-# Keep the tables of places and modes in docs/anywhere.md as the tests have them.
-places: $(INSTALLED)
-	$(PY) tests/topologies.py
+# Sign in from the front ends and servers of others, installed in an environment of its own.
+places:
+	@$(INSTALL) places
+	$(BIN:.venv/%=.venv-places/%)/python -m pytest -n $(WORKERS) --dist loadfile tests/places $(ARGS)
+
+# Read from servers of their kind with the libraries of others, installed in an environment of its own, and run the
+# notebook that does.
+clients:
+	@$(INSTALL) clients
+	$(CLIENTS_PY) -m pytest -n $(WORKERS) --dist loadfile tests/clients $(ARGS)
+	$(CLIENTS_PY) -m pytest --nbval-lax $(OTHER_LIBRARIES)
+
+# Each adapter's test with the oldest version of its library, in an environment for each. make oldest ARGS=polars for one
+oldest:
+	@$(INSTALL) clients
+	$(BIN:.venv/%=.venv-clients/%)/python tests/clients/oldest.py $(ARGS)
+
+# Try every provider again, and keep the tables of providers, presets, clients and places in docs/.
+tables: installed
+	@$(INSTALL) clients
+	$(CLIENTS_PY) tests/clients/clients_table.py
+	AUTHNB_REQUIRE_ALL=1 $(PY) tests/interop/matrix.py
+	$(PY) tests/interop/presets_table.py
+	$(PY) tests/helpers/topologies.py
+
+# Walk through every state of a session, and keep the table in docs/states.md.
+states: installed
+	$(PY) tests/helpers/session_states.py
 
 # Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
-fuzz: $(INSTALLED)
+fuzz: installed
 	$(PY) tests/security/fuzz.py $(FUZZ_SECONDS)
 
 # Run the notebooks and keep their outputs in the repository.
-notebooks: $(INSTALLED)
-	$(PY) tests/execute_notebooks.py
+notebooks: installed
+	$(PY) tests/kit/execute_notebooks.py $(filter-out $(OTHER_LIBRARIES),$(sort $(wildcard notebooks/*.ipynb)))
+	@$(INSTALL) clients
+	$(CLIENTS_PY) tests/kit/execute_notebooks.py $(OTHER_LIBRARIES)
 
-$(INSTALLED): pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[lab,demo,keyring,proxy,test]"
-	$(PY) -c "open('$(INSTALLED)', 'w').close()"
+# All that the tests need
+installed:
+	@$(INSTALL) test
 
 clean:
-	$(PYTHON) -c "import shutil; shutil.rmtree('.venv', ignore_errors=True)"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(name, ignore_errors=True) for name in ('.venv', '.venv-clients', '.venv-lowest', '.venv-places')]"

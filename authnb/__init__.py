@@ -20,66 +20,113 @@ if TYPE_CHECKING:
     from typing import Any
 
     from authnb import demo, flows
+    from authnb.adapters.source import AccessToken
     from authnb.api import login, signup
-    from authnb.client import Client
-    from authnb.diagnosis import doctor
+    from authnb.cli.checks import Finding
+    from authnb.cli.doctor import Findings, doctor
     from authnb.errors import (
         AuthnbError,
         InteractionRequired,
         InvalidToken,
         LoginFailed,
         LoginRequired,
+        LoginTimeout,
         ProviderError,
         StorageError,
     )
-    from authnb.flows import Verification
-    from authnb.presets import preset
-    from authnb.provider import Provider
-    from authnb.quirks import Quirks
-    from authnb.record import record
-    from authnb.session import Session
-    from authnb.signin import Login
-    from authnb.storage import TokenStorage
+    from authnb.flows.steps import Field, Form, Verification
+    from authnb.oauth.client import Client
+    from authnb.oauth.presets import preset
+    from authnb.oauth.provider import Provider
+    from authnb.oauth.quirks import Quirks
+    from authnb.oauth.responses import Token
+    from authnb.recording.recorder import Recording, record
+    from authnb.recording.redact import Exchange
+    from authnb.session.auth import Headers, TokenAuth
+    from authnb.session.renewal import SignedOut
+    from authnb.session.session import Session
+    from authnb.signin.login import Login
+    from authnb.signin.modes import LoginMode, SignUpMode, ViewName
+    from authnb.storage.base import Account, MemoryStorage, SignIn, TokenStorage
+    from authnb.storage.files import FileStorage
 
-_HOME = {
-    "login": "api",
-    "signup": "api",
-    "Client": "client",
-    "doctor": "diagnosis",
+_MODULES = {
+    "AccessToken": "adapters.source",
+    "Account": "storage.base",
     "AuthnbError": "errors",
+    "Client": "oauth.client",
+    "Exchange": "recording.redact",
+    "Field": "flows.steps",
+    "FileStorage": "storage.files",
+    "Finding": "cli.checks",
+    "Findings": "cli.doctor",
+    "Form": "flows.steps",
+    "Headers": "session.auth",
     "InteractionRequired": "errors",
     "InvalidToken": "errors",
+    "Login": "signin.login",
     "LoginFailed": "errors",
+    "LoginMode": "signin.modes",
     "LoginRequired": "errors",
+    "LoginTimeout": "errors",
+    "MemoryStorage": "storage.base",
+    "Provider": "oauth.provider",
     "ProviderError": "errors",
+    "Quirks": "oauth.quirks",
+    "Recording": "recording.recorder",
+    "Session": "session.session",
+    "SignIn": "storage.base",
+    "SignUpMode": "signin.modes",
+    "SignedOut": "session.renewal",
     "StorageError": "errors",
-    "Verification": "flows",
-    "Login": "signin",
-    "Provider": "provider",
-    "Quirks": "quirks",
-    "preset": "presets",
-    "Session": "session",
-    "TokenStorage": "storage",
-    "record": "record",
+    "Token": "oauth.responses",
+    "TokenAuth": "session.auth",
+    "TokenStorage": "storage.base",
+    "Verification": "flows.steps",
+    "ViewName": "signin.modes",
     "demo": "",
+    "doctor": "cli.doctor",
     "flows": "",
+    "login": "api",
+    "preset": "oauth.presets",
+    "record": "recording.recorder",
+    "signup": "api",
 }
 
 __all__ = [
+    "AccessToken",
+    "Account",
     "AuthnbError",
     "Client",
+    "Exchange",
+    "Field",
+    "FileStorage",
+    "Finding",
+    "Findings",
+    "Form",
+    "Headers",
     "InteractionRequired",
     "InvalidToken",
     "Login",
     "LoginFailed",
+    "LoginMode",
     "LoginRequired",
+    "LoginTimeout",
+    "MemoryStorage",
     "Provider",
     "ProviderError",
     "Quirks",
+    "Recording",
     "Session",
+    "SignIn",
+    "SignUpMode",
+    "SignedOut",
     "StorageError",
+    "Token",
+    "TokenAuth",
     "TokenStorage",
     "Verification",
+    "ViewName",
     "demo",
     "doctor",
     "flows",
@@ -91,9 +138,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module 'authnb' has no attribute {name!r}")
-    home = _HOME[name]
+    home = _MODULES[name]
     if not home:
         return import_module(f"authnb.{name}")
     value = getattr(import_module(f"authnb.{home}"), name)

@@ -1,33 +1,39 @@
-"""`login` and `signup`: a `Login`, and the view that fits the place."""
+"""`login` and `signup`: start a `Login`, with the view that fits the environment."""
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from authnb.attempt import Plan
-from authnb.client import Client
-from authnb.errors import InteractionRequired, StorageError
-from authnb.flows import TIMEOUT
-from authnb.place import Place, here, read_front_end
-from authnb.provider import Provider
-from authnb.signin import Login
-from authnb.storage import Account, TokenStorage, memory
-from authnb.ways import FORM, MODES, SIGN_UP_MODES, Wish
+from authnb.compat import runs_in_browser
+from authnb.errors import AuthnbError, InteractionRequired, StorageError
+from authnb.flows.steps import TIMEOUT
+from authnb.oauth.provider import Provider
+from authnb.signin import arguments
+from authnb.signin.environment import Environment, current_environment, read_front_end
+from authnb.signin.login import Login
+from authnb.signin.modes import FORM, MODES, SIGN_UP_MODES, VIEWS
+from authnb.signin.options import LoginOptions
+from authnb.signin.plan import SignInPlan
+from authnb.signin.registration import read_registrations
+from authnb.signin.visitors import shared_sign_in
+from authnb.storage.base import Account, MemoryStorage, TokenStorage, memory, unstored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from authnb.presets import Preset
-    from authnb.signin import View
+    from authnb.oauth.client import Client
+    from authnb.oauth.client_auth import AuthMethod
+    from authnb.signin.modes import LoginMode, SignUpMode, ViewName
+    from authnb.signin.registration import ClientRegistration
+    from authnb.signin.view import View
 
-SCOPE = "openid profile email"
-VIEWS = ("auto", "panel", "text", None)
-_NEEDS: dict[str, tuple[str, ...]] = {"device": ("device_authorization_endpoint",), "client_credentials": ()}
+DEFAULT_PROFILE = "default"
+_IN_BROWSER = (
+    "Python runs in your browser here (Pyodide, JupyterLite), without threads and sockets, and a sign-in needs both. "
+    "Sign in from a notebook whose kernel runs on a machine, or in a terminal."
+)
 
 
 def login(
@@ -35,48 +41,80 @@ def login(
     *,
     client_id: str | Mapping[str, str],
     client_secret: str | None = None,
-    scope: str | None = None,
+    scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
-    mode: str = "auto",
+    mode: LoginMode = "auto",
     redirect_port: int | Iterable[int] = 0,
-    profile: str = "default",
+    redirect_path: str | Mapping[str, str] | None = None,
+    profile: str = DEFAULT_PROFILE,
     remember: bool = False,
     timeout: float = TIMEOUT,
-    view: str | None = "auto",
+    view: ViewName | None = "auto",
     storage: TokenStorage | None = None,
+    prompt: str | None = None,
+    login_hint: str | None = None,
+    token_endpoint_auth_method: AuthMethod | None = None,
+    response_timeout: float | None = None,
+    resource: str | Iterable[str] | None = None,
 ) -> Login:
-    """Sign a person in and get a session that stays signed in.
+    """A sign-in, started: await it for a session that stays signed in.
 
     ::
 
         api = await authnb.login("https://id.example.org", client_id="my-notebook")
 
-    ``issuer``: the provider's address, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
-    Or several of these, as a list or as a dict with the names they are shown under, and the person chooses;
-    ``client_id`` may then be a dict with the same names.
+    ``issuer``: the provider's issuer URL, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
+    Or several of these for the person to choose from, as a list or as a dict by display name; ``client_id`` may then
+    be a dict with the same keys.
 
-    ``scope``: what is asked for; without it the preset's, else ``openid profile email``. ``api``: where the token
-    may go, one address or several; relative addresses of the session start at the first. ``mode``: ``loopback``
-    (the browser answers to this machine), ``page`` (to a page of your Jupyter server), ``proxy`` (through its
-    proxy), ``paste`` (you bring back the address you end on), ``device`` (a code, entered on any device), or
-    ``auto``, decided by what is found around us. With nobody there: ``client_credentials`` (the client for itself;
-    its secret is in ``AUTHNB_CLIENT_SECRET`` or a file) or ``token`` (from a trusted place, see `authnb.trusted`).
-    ``redirect_port``: a port or several to try, where the provider wants them registered; the redirect URI is
-    ``http://127.0.0.1:PORT/callback``. ``profile`` keeps several accounts apart. ``remember``: keep the sign-in
-    on disk, encrypted, for the next kernel and for other notebooks; ``storage``: keep it in a place of your
-    own. ``timeout``: seconds a person has. ``view``: ``panel`` (a widget), ``text``, ``auto`` (the panel where a
-    person reads the notebook), or None to show nothing and take the address from ``Login.verification()``.
+    ``scope``: the scope to request; by default the preset's, else ``openid profile email``. ``api``: the addresses
+    that the token may be sent to; relative URLs of the session resolve against the first. ``mode``: ``loopback``
+    (callback to this machine), ``page`` (callback to a page of your Jupyter server), ``proxy`` (callback through
+    jupyter-server-proxy), ``paste`` (you paste the URL on which the browser ends), ``device`` (a code, entered on any
+    device), or ``auto``, chosen for the environment. For unattended runs: ``client_credentials`` (a token for the
+    client itself; the secret is in ``AUTHNB_CLIENT_SECRET`` or a file) or ``token`` (a workload identity, see
+    `authnb.flows.workload`). ``redirect_port``: a port, or several to try, if the provider requires registered
+    ones; ``redirect_path``: the path of the redirect URI, which is ``http://127.0.0.1:PORT/callback`` unless given; a
+    dict, as for ``client_id``, where there are several providers. Two that send no ``iss`` need one each (RFC 9700
+    section 4.4). ``profile``: separates several accounts.
+    ``remember``: keep the sign-in on disk, encrypted, for later kernels and other notebooks; ``storage``: keep it in
+    a `TokenStorage` of your own. In a web server's worker (Streamlit, Gradio, Flask …) each call is a sign-in of its
+    own, for your app to keep with the visitor's session, and ``remember`` needs a ``profile`` for each visitor.
+    ``timeout``: seconds the person has. ``view``: ``panel`` (a widget), ``text``, ``auto`` (the panel in an
+    interactive notebook), or None to display nothing and use ``Login.verification()``.
+    ``prompt``: pages the provider shows: ``select_account`` (the default for any ``profile`` but the first, where the
+    provider supports it), ``login``, ``consent``. ``login_hint``: the account that its sign-in page suggests.
+    ``token_endpoint_auth_method``: ``client_secret_basic`` or ``client_secret_post`` (RFC 7591 section 2), by default
+    chosen from the provider's metadata. ``response_timeout``: seconds for one whole response of the provider, 20 unless
+    given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows several (RFC 8707); the
+    session's token is for the first, and `Session.for_audience` gives those for the others.
 
-    The sign-in runs on a thread: ``await`` it in a cell, ``.wait()`` for it in a script, or put it on the
-    last line of a cell and take ``.session`` later. Its errors are raised there: `InteractionRequired` if
-    nobody is there to sign in, `LoginFailed`, `ProviderError`. An argument that is none of the above is a
-    `ValueError` at once.
+    The sign-in runs on a thread: ``await`` it in a cell, call ``.wait()`` in a script, or leave it on the last line
+    of a cell and read ``.session`` later. Errors are raised there: `InteractionRequired` in an unattended run,
+    `LoginFailed`, `ProviderError`. An invalid argument raises `ValueError` at once.
 
     OpenID Connect Core section 3.1 with PKCE (RFC 7636), RFC 8252 section 7.3, RFC 8628.
     """
-    clients = _registrations(issuer, client_id, client_secret=client_secret, scope=scope)
-    wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout)
-    return _begin(clients, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    clients = read_registrations(
+        issuer,
+        client_id,
+        client_secret=client_secret,
+        scope=scope,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        response_timeout=response_timeout,
+        resource=resource,
+    )
+    options = _login_options(
+        mode=mode,
+        view=view,
+        ports=redirect_port,
+        timeout=timeout,
+        prompt=prompt,
+        login_hint=login_hint,
+        select_account=profile != DEFAULT_PROFILE,
+    )
+    paths = arguments.read_redirect_paths(redirect_path, clients)
+    return _start(clients, options, paths, api=api, profile=profile, storage=storage, remember=remember)
 
 
 def signup(
@@ -84,95 +122,92 @@ def signup(
     *,
     client_id: str | Mapping[str, str],
     client_secret: str | None = None,
-    scope: str | None = None,
+    scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
-    mode: str = "auto",
+    mode: SignUpMode = "auto",
     redirect_port: int | Iterable[int] = 0,
-    profile: str = "default",
+    redirect_path: str | Mapping[str, str] | None = None,
+    profile: str = DEFAULT_PROFILE,
     remember: bool = False,
     timeout: float = TIMEOUT,
-    view: str | None = "auto",
+    view: ViewName | None = "auto",
     storage: TokenStorage | None = None,
+    prompt: str | None = None,
+    login_hint: str | None = None,
+    token_endpoint_auth_method: AuthMethod | None = None,
+    response_timeout: float | None = None,
+    resource: str | Iterable[str] | None = None,
 ) -> Login:
-    """Let a person create an account, and sign in with it; the arguments are those of `login`.
+    """A sign-up, started: the person creates an account and is signed in with it. Arguments as for `login`.
 
-    ``mode``: ``form``, where the provider describes an endpoint for it and the panel can show the form;
-    ``loopback``, on the provider's own pages, where no password touches the notebook (OpenID Connect Prompt
-    Create 1.0, or ``Provider(…, sign_up_page=…)``); ``auto``, the first of these that works. The panel lets
-    the person choose. A sign-in that was kept is not used. `ProviderError` if the provider offers neither.
+    ``mode``: ``form``, if the provider describes a sign-up endpoint and the panel can display the form;
+    ``loopback``, on the provider's own pages, so that no password reaches the notebook (OpenID Connect Prompt
+    Create 1.0, or ``Provider(…, sign_up_page=…)``); ``auto``, the first of these that works. The panel lets the
+    person choose. A stored sign-in is not used. `ProviderError` if the provider offers neither.
     """
-    clients = _registrations(issuer, client_id, client_secret=client_secret, scope=scope)
-    wish = _wish(mode=mode, view=view, ports=redirect_port, timeout=timeout, create=True)
-    return _begin(clients, wish, api=api, profile=profile, storage=storage or _storage(remember=remember))
+    clients = read_registrations(
+        issuer,
+        client_id,
+        client_secret=client_secret,
+        scope=scope,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        response_timeout=response_timeout,
+        resource=resource,
+    )
+    options = _login_options(
+        mode=mode,
+        view=view,
+        ports=redirect_port,
+        timeout=timeout,
+        prompt=prompt,
+        login_hint=login_hint,
+        create=True,
+    )
+    paths = arguments.read_redirect_paths(redirect_path, clients)
+    return _start(clients, options, paths, api=api, profile=profile, storage=storage, remember=remember)
 
 
-@dataclass(frozen=True)
-class _Registration:
-    """Who signs in where, before anything was asked of the provider."""
-
-    issuer: str | Provider
-    _: KW_ONLY
-    client_id: str
-    client_secret: str | None = field(repr=False)
-    scope: str | None
-
-    @cached_property
-    def preset(self) -> Preset | None:
-        """The preset that was named; `ValueError` for a name that none has."""
-        if isinstance(self.issuer, Provider) or self.issuer.partition(":")[2].startswith("//"):
-            return None
-        from authnb.presets import find  # noqa: PLC0415 - an address takes none of them
-
-        return find(self.issuer)
-
-    @property
-    def address(self) -> str:
-        """The provider's address: under it a sign-in is kept."""
-        named = self.preset or self.issuer
-        return (named if isinstance(named, str) else named.issuer).rstrip("/")
-
-    def client(self, known: Provider | None, mode: str) -> Client:
-        """The client at that provider; discovered, unless it is ``known`` or was given, or is asked nothing."""
-        secret = self.client_secret
-        if mode == "client_credentials" and secret is None:
-            from authnb.trusted import client_secret  # noqa: PLC0415 - where a person signs in it is not needed
-
-            secret = client_secret(os.environ)
-        provider = self.issuer if isinstance(self.issuer, Provider) else known
-        needs = (*_NEEDS.get(mode, ("authorization_endpoint",)), "token_endpoint")
-        if provider is None and self.preset is not None:
-            provider = self.preset.open(needs=needs)
-        if provider is None and mode == "token":
-            provider = Provider(self.address)
-        if provider is None:
-            provider = Provider.discover(self.address, needs=needs)
-        quirks = provider.quirks
-        wanted = (self.scope, quirks.public_scope if secret is None else None, quirks.scope)
-        scope = next((scope for scope in wanted if scope is not None), SCOPE)
-        return Client(provider, client_id=self.client_id, client_secret=secret, scope=scope)
+def _login_options(
+    *,
+    mode: str,
+    view: str | None,
+    ports: int | Iterable[int],
+    timeout: float,
+    prompt: str | None,
+    login_hint: str | None,
+    select_account: bool = False,
+    create: bool = False,
+) -> LoginOptions:
+    arguments.check_choice("view", view, VIEWS)
+    if login_hint is not None:
+        arguments.read_text("login_hint", login_hint, "give an e-mail address or user name.")
+    return LoginOptions(
+        mode=arguments.read_mode(mode, SIGN_UP_MODES if create else MODES, (*MODES, FORM)),
+        view=view,
+        ports=arguments.read_ports(ports),
+        timeout=arguments.read_timeout(timeout),
+        prompt=arguments.read_prompt(prompt),
+        login_hint=login_hint,
+        select_account=select_account,
+        create=create,
+    )
 
 
-def _wish(
-    *, mode: str, view: str | None, ports: int | Iterable[int], timeout: float, create: bool = False
-) -> Wish:
-    choices = SIGN_UP_MODES if create else MODES
-    if mode == "auto" and os.environ.get("AUTHNB_MODE") in choices:
-        mode = os.environ["AUTHNB_MODE"]
-    _check_choice("mode", mode, choices)
-    _check_choice("view", view, VIEWS)
-    several = (ports,) if isinstance(ports, int) else tuple(ports)
-    return Wish(mode=mode, view=view, ports=several, timeout=timeout, create=create)
-
-
-def _fitting_view(wish: Wish, place: Place) -> View | None:
-    if wish.view is None:
+def _select_view(options: LoginOptions, environment: Environment) -> View[Login] | None:
+    if options.view is None or environment.in_worker:
         return None
-    from authnb.views.text import NotebookView, TerminalView  # noqa: PLC0415 - only where something is shown
+    from authnb.views.text import NotebookView, TerminalView  # noqa: PLC0415 - only if something is displayed
 
-    if not place.in_kernel:
+    if not environment.in_kernel:
         return TerminalView()
-    if wish.view == "panel" or (wish.view == "auto" and place.front_end == "notebook"):
-        from authnb.views.panel import PanelView, unsupported_kernel  # noqa: PLC0415 - only where it is shown
+    if options.view == "panel" or (options.view == "auto" and environment.front_end == "notebook"):
+        from authnb.views.panel import PanelView  # noqa: PLC0415 - only if it is displayed
+
+        if environment.marimo is not None:
+            from authnb.views.marimo import MarimoOutput  # noqa: PLC0415 - as said above
+
+            return PanelView(MarimoOutput(environment.marimo))
+        from authnb.views.jupyter import unsupported_kernel  # noqa: PLC0415 - as said above
 
         if (why := unsupported_kernel()) is None:
             return PanelView()
@@ -180,128 +215,142 @@ def _fitting_view(wish: Wish, place: Place) -> View | None:
     return NotebookView()
 
 
-def _begin(
-    registrations: Mapping[str, _Registration],
-    wish: Wish,
+def _login_class(environment: Environment) -> type[Login]:
+    if environment.marimo is None:
+        return Login
+    from authnb.views.marimo import reactive_login  # noqa: PLC0415 - only in marimo
+
+    return reactive_login()
+
+
+def _start(
+    registrations: Mapping[str, ClientRegistration],
+    options: LoginOptions,
+    paths: Mapping[str, str],
     *,
     api: str | Iterable[str] | None,
     profile: str,
-    storage: TokenStorage,
+    storage: TokenStorage | None,
+    remember: bool,
 ) -> Login:
-    place = here()
-    apis = (api,) if isinstance(api, str) else tuple(api or ())
-    view = _fitting_view(wish, place)
+    if runs_in_browser():
+        raise AuthnbError("no_threads", _IN_BROWSER)
+    arguments.check_storage(storage)
+    arguments.read_text("profile", profile, "give a name, as in profile='work'.")
+    environment, apis = current_environment(), arguments.read_api(api)
+    shared = profile == DEFAULT_PROFILE and not environment.one_person
+    if remember and storage is None and shared and not options.unattended:
+        raise shared_sign_in(environment.server)
+    token_storage = _storage(environment, remember=remember) if storage is None else storage
+    fallback = unstored if storage is None and environment.one_person else MemoryStorage()
+    view = _select_view(options, environment)
     plans = {
         name: _plan(
+            name,
             registration,
-            wish,
-            place,
+            replace(
+                options,
+                redirect_path=paths[name],
+                alternatives=tuple(
+                    (other, paths[each]) for each, other in registrations.items() if each != name
+                ),
+            ),
+            environment,
             view,
             Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
             apis,
-            storage,
+            token_storage,
+            fallback,
         )
         for name, registration in registrations.items()
     }
     several = len(plans) > 1
-    if several and view is not None and place.front_end is None:
+    if several and options.view is not None and environment.front_end is None:
         raise InteractionRequired(
             "interaction_required",
             f"Nobody is there to choose between {' and '.join(plans)}. Name the one to sign in at.",
         )
-    begun = Login(next(iter(plans.values())), view=view, choices=plans if several else None)
-    kept = [name for name, plan in plans.items() if several and not wish.create and _is_kept(plan)]
-    if len(kept) == 1:
-        begun.choose(kept[0])  # whoever has chosen before is not asked again
-    if wish.view is not None and place.opens_pages:
-        from authnb.views.browser import PageOpener  # noqa: PLC0415 - takes its time to load, and few open pages
+    started = _login_class(environment)(
+        next(iter(plans.values())), view=view, choices=plans if several else None
+    )
+    stored = [name for name, plan in plans.items() if several and not options.create and _is_stored(plan)]
+    if len(stored) == 1:
+        started.choose(stored[0])  # the person chose before
+    if options.view is not None and environment.can_open_browser:
+        from authnb.views.browser import PageOpener  # noqa: PLC0415 - slow to load, and rarely needed
 
-        begun.watch(PageOpener())
-    return begun
+        started.observe(PageOpener(alone=environment.front_end is None))
+    return started
 
 
 def _plan(
-    registration: _Registration,
-    wish: Wish,
-    place: Place,
-    view: View | None,
+    name: str,
+    registration: ClientRegistration,
+    options: LoginOptions,
+    environment: Environment,
+    view: View[Login] | None,
     account: Account,
     apis: tuple[str, ...],
     storage: TokenStorage,
-) -> Plan:
-    if wish.mode == "client_credentials" and registration.client_secret is not None and place.in_kernel:
+    fallback: TokenStorage,
+) -> SignInPlan:
+    if (
+        options.mode == "client_credentials"
+        and registration.client_secret is not None
+        and environment.in_kernel
+    ):
         raise ValueError(
             "client_secret= in a notebook is saved with the cell. Leave it out and set AUTHNB_CLIENT_SECRET, or "
             "AUTHNB_CLIENT_SECRET_FILE to the name of a file with it, where the kernel is started."
         )
     audience = (*apis, registration.client_id)[0]
-    forms = wish.mode == FORM if view is None else view.shows_forms
+    forms = options.mode == FORM if view is None else view.shows_forms
 
     def connect(known: Provider | None) -> Client:
         if known is None:
-            wish.check_somebody_there(place)
-        return registration.client(known, wish.mode)
+            options.check_interactive(environment)
+        return registration.client(known, options.mode)
 
-    return Plan(
+    return SignInPlan(
         account=account,
+        name=name,
         connect=connect,
-        ways=lambda client, login: wish.ways(
-            client, place, login.front_end, reached=login.reached, forms=forms
+        modes=lambda client, front_end, reached: options.mode_choices(
+            client, environment, front_end, loopback_reached=reached, forms=forms
         ),
-        flow=lambda client, mode, login, inbox: wish.flow(client, mode, place, login.front_end, inbox),
-        read_front_end=lambda report: read_front_end(report, place),
-        own_token=(lambda client: wish.own_token(client, audience)) if wish.unattended else None,
-        auto=wish.mode == "auto",
-        ports=wish.ports,
-        patience=wish.patience(place, panel=forms and view is not None),
+        flow=lambda client, mode, front_end, inbox, select_account: options.flow(
+            client, mode, environment, front_end, inbox, select_account=select_account
+        ),
+        read_front_end=lambda report: read_front_end(report, environment),
+        unattended_token=(lambda client: options.unattended_token(client, audience))
+        if options.unattended
+        else None,
+        rediscover=None
+        if isinstance(registration.issuer, Provider)
+        else lambda: registration.client(None, options.mode).provider,
+        interactive=options.can_sign_in(environment),
+        needs_answer=environment.needs_answer,
+        auto=options.mode == "auto",
+        report_timeout=options.report_timeout(environment, panel=forms and view is not None),
         storage=storage,
-        sign_up=wish.create,
+        fallback=fallback,
+        sign_up=options.create,
         api=apis,
     )
 
 
-def _registrations(
-    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
-    client_id: str | Mapping[str, str],
-    *,
-    client_secret: str | None,
-    scope: str | None,
-) -> dict[str, _Registration]:
-    """Who signs in at each provider, by the name it is shown under. `ValueError` if that is not said for each."""
-    if isinstance(issuer, str | Provider):
-        issuer = [issuer]
-    if not isinstance(issuer, Mapping):
-        issuer = {_short(each): each for each in issuer}
-    ids = client_id if isinstance(client_id, Mapping) else dict.fromkeys(issuer, client_id)
-    if not issuer or set(ids) != set(issuer):
-        raise ValueError(f"client_id= names {list(ids)}, and there are these to choose from: {list(issuer)}")
-    return {
-        name: _Registration(each, client_id=ids[name], client_secret=client_secret, scope=scope)
-        for name, each in issuer.items()
-    }
-
-
-def _short(issuer: str | Provider) -> str:
-    """A provider's address without its scheme; a preset's name as it is."""
-    address = issuer if isinstance(issuer, str) else issuer.issuer
-    return address.partition("://")[2].rstrip("/") or address
-
-
-def _is_kept(plan: Plan) -> bool:
+def _is_stored(plan: SignInPlan) -> bool:
     try:
-        return plan.storage.load(plan.account) is not None
+        stored = plan.storage.load(plan.account)
     except StorageError:
-        return False  # the sign-in itself will say so
+        return False  # raised again by the sign-in itself
+    return stored is not None and not stored.refused
 
 
-def _storage(*, remember: bool) -> TokenStorage:
+def _storage(environment: Environment, *, remember: bool) -> TokenStorage:
+    """Where the sign-in is kept: one of several visitors finds none but their own."""
     if not remember:
-        return memory
-    from authnb.files import FileStorage  # noqa: PLC0415 - encryption takes its time to load
+        return memory if environment.one_person else MemoryStorage()
+    from authnb.storage.files import FileStorage  # noqa: PLC0415 - cryptography is slow to load
 
     return FileStorage()
-
-
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")

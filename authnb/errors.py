@@ -6,6 +6,7 @@
     ├── LoginRequired             nobody is signed in; run the cell that signs in
     │   └── InteractionRequired   a person would have to act, and nobody is there
     ├── LoginFailed               a sign-in began and ended otherwise: declined, expired, cancelled
+    ├── LoginTimeout              a wait for a sign-in ended, and the sign-in goes on; also a TimeoutError
     ├── ProviderError             the provider cannot be reached, refused us, or sent what cannot be used
     │   └── InvalidToken          an ID token did not stand up to verification
     └── StorageError              the place where tokens are kept cannot be read or written
@@ -20,6 +21,16 @@ from __future__ import annotations
 from typing import TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
+
+_CLIENT_ERROR = 400
+_TRANSIENT = {
+    "timeout",
+    "unreachable",
+    "tls_error",
+    "proxy_error",
+    "server_error",
+    "temporarily_unavailable",
+}
 
 
 def without_frames(error: _Error) -> _Error:
@@ -55,8 +66,35 @@ class LoginFailed(AuthnbError):
     """A sign-in began and ended without a session."""
 
 
+class LoginTimeout(AuthnbError, TimeoutError):
+    """A wait for a sign-in ended before the sign-in did."""
+
+
 class ProviderError(AuthnbError):
-    """The provider cannot be reached, refused the client, or sent an answer that cannot be used."""
+    """The provider cannot be reached, refused the client, or sent a response that cannot be used.
+
+    ``retry_after``: the seconds to wait before the next request, where the provider named some (RFC 9110 section
+    10.2.3), at most `authnb.transport.http.MAX_RETRY_AFTER`. ``status``: the HTTP status of an error response.
+    """
+
+    retry_after: float | None = None
+    status: int | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same request may succeed later: network failure, timeout, overload (HTTP 408, 425, 429, 5xx).
+
+        False for a refusal, which is final: the provider read the request and turned it down.
+        """
+        return self.error in _TRANSIENT
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the provider turned the request down: an error response that is not transient."""
+        failed = self.status is not None and (
+            self.status >= _CLIENT_ERROR or self.error != "invalid_response"
+        )
+        return failed and not self.is_transient
 
 
 class InvalidToken(ProviderError):
@@ -65,3 +103,35 @@ class InvalidToken(ProviderError):
 
 class StorageError(AuthnbError):
     """The place where tokens are kept cannot be read or written."""
+
+
+def system_error(operation: str, error: Exception) -> AuthnbError | None:
+    """The error for a failure of the system: no thread, no descriptor, no space, no permission; None for any other."""
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return AuthnbError(
+            "no_threads",
+            f"{operation} failed: the system refuses another thread. Close other programs or kernels, or raise the "
+            "limit (ulimit -u), then try again.",
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return AuthnbError(
+            "system_error",
+            f"{operation} failed: the system says {error.strerror!r}. Check disk space, permissions and limits, then "
+            "try again.",
+        )
+    return None
+
+
+def unexpected_error(operation: str, error: Exception) -> AuthnbError:
+    """`system_error`, or the error for a bug: its location without its message, which may hold a secret."""
+    if (known := system_error(operation, error)) is not None:
+        return known
+    import traceback  # noqa: PLC0415 - slow to load, and rarely needed
+    from pathlib import Path  # noqa: PLC0415 - the same
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return AuthnbError(
+        "unexpected",
+        f"{operation} stopped at a mistake in authnb or a library: {type(error).__name__} in {last.name}, line "
+        f"{last.lineno} of {Path(last.filename).name}. Please report it.",
+    )

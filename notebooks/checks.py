@@ -1,8 +1,8 @@
 """Checks for the exercises: correct, incorrect and why, or not attempted. A check never raises.
 
-``checks.progress("02")`` shows a bar. What you passed is kept beside this file; with a class, in the folder that
-the environment variable ``AUTHNB_CLASS`` names, one file a learner, with the names of the exercises and nothing else.
-``python checks.py FOLDER`` shows a teacher how far a class has got.
+``checks.progress("02")`` shows a progress bar. The names of the exercises you passed, and nothing else, are stored beside
+this file, or for a class in the folder that the environment variable ``AUTHNB_CLASS`` names, one file for each learner.
+``python checks.py FOLDER`` prints the progress of a class.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MARKS = {"correct": "✓", "incorrect": "✗", "not attempted": "·"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check says."""
+    """The result of a check; ``status`` is ``correct``, ``incorrect`` or ``not attempted``."""
 
     exercise: str
     status: str
@@ -44,24 +44,24 @@ class Outcome:
 
 
 class Wrong(Exception):
-    """Why an answer is not right yet."""
+    """An answer is incorrect; the text says why."""
 
 
 def ensure(holds: object, why: str) -> None:
-    """Go on if it holds, else say why not."""
+    """Raise `Wrong` with this reason unless the condition holds."""
     if not holds:
         raise Wrong(why)
 
 
 def pairs(answer: Any, right: dict[str, tuple[Any, str]]) -> None:
-    """Go on if the answer has the right value behind each name, else say which one to think about, and a reason."""
+    """Raise `Wrong` for the first name that has another value in the answer."""
     for name, (value, why) in right.items():
         got = answer.get(name)
         ensure(type(got) is type(value) and got == value, f"Think again about: {name}. {why}")
 
 
 def exercise(notebook: str, *, hint: str, praise: str) -> Callable[[Callable[..., None]], Callable[..., Outcome]]:
-    """Make a check of a function that raises `Wrong`, or anything, unless the answer is right."""
+    """A decorator: the function raises, `Wrong` or anything else, unless the answer is right; the check returns an `Outcome`."""
 
     def decorate(check: Callable[..., None]) -> Callable[..., Outcome]:
         name = f"{notebook}/{check.__name__}"
@@ -76,7 +76,7 @@ def exercise(notebook: str, *, hint: str, praise: str) -> Callable[[Callable[...
                 check(answer)
             except Wrong as wrong:
                 return Outcome(name, "incorrect", str(wrong))
-            except (Exception, SystemExit) as error:  # whatever a learner's code does
+            except (Exception, SystemExit) as error:  # the learner's code may raise anything
                 return Outcome(name, "incorrect", _raised(error))
             _remember(name)
             return Outcome(name, "correct", praise)
@@ -107,7 +107,7 @@ def _untouched(answer: Any) -> bool:
     return code is not None and code.co_code == _empty.__code__.co_code and set(code.co_consts) <= {None}
 
 
-# What was passed, and where it is kept
+# Progress, and where it is stored
 
 
 def _file() -> Path:
@@ -119,7 +119,7 @@ def _file() -> Path:
 
 
 def passed(file: Path | None = None) -> set[str]:
-    """The names of the exercises that were passed."""
+    """The names of the exercises passed."""
     try:
         names = json.loads((file or _file()).read_text(encoding="utf-8"))["passed"]
         return {name for names_of in EXERCISES.values() for name in names_of if name in names}
@@ -128,17 +128,17 @@ def passed(file: Path | None = None) -> set[str]:
 
 
 def _remember(*names: str) -> None:
-    """Keep the names of passed exercises; without one, only that this learner is in the class."""
+    """Store the names of passed exercises; without one, create the learner's file in the folder of the class."""
     try:
         if names or ("AUTHNB_CLASS" in os.environ and not _file().exists()):
             _file().write_text(json.dumps({"passed": sorted({*passed(), *names})}), encoding="utf-8")
     except (OSError, KeyError):
-        pass  # a folder that cannot be written to must not spoil the exercise
+        pass  # the exercise works without a writable folder too
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far, as a bar for each notebook."""
+    """Exercises passed, as a bar for each notebook."""
 
     done: dict[str, tuple[int, int]]
 
@@ -150,14 +150,14 @@ class Progress:
 
 
 def progress(notebook: str | None = None) -> Progress:
-    """How many exercises of a notebook, or of all, were passed."""
+    """The progress in one notebook, or in all."""
     got = passed()
     wanted = [notebook] if notebook in EXERCISES else sorted(EXERCISES)
     return Progress({n: (len(got.intersection(EXERCISES[n])), len(EXERCISES[n])) for n in wanted})
 
 
 def of_class(folder: str | Path) -> str:
-    """A table for the teacher: learners, and how many exercises of each notebook they passed."""
+    """A table for the teacher: how many exercises of each notebook each learner has passed."""
     notebooks = sorted(EXERCISES)
     lines = [f"{'':20}" + "".join(f"{n:>5}" for n in notebooks)]
     for file in sorted(Path(folder).glob("*.json")):

@@ -1,9 +1,11 @@
-"""What several notebooks need: a server in the kernel, a place for the browser to come back to, short views."""
+"""Helpers of the notebooks: a web server in the kernel, a redirect URI, shortened values."""
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
+import socket
 import threading
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,7 +16,7 @@ from waitress import wasyncore
 
 
 class Served:
-    """A web application that runs in this kernel, on 127.0.0.1, on a thread, until `close`."""
+    """A web application on a thread of this kernel, on 127.0.0.1, until `close`."""
 
     def __init__(self, app: Any) -> None:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -28,19 +30,69 @@ class Served:
         return without_port(f"<an application at {self.url}>")
 
     def close(self) -> None:
-        """Stop, and free the port."""
+        """Stop the server and free the port."""
         self._server.task_dispatcher.shutdown()
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
 
 
 def serve(app: Any) -> Served:
-    """Run a web application in this kernel, on any free port."""
+    """Run a web application in this kernel, on a free port."""
     return Served(app)
 
 
+class ServedMCP:
+    """An MCP server on a thread of this kernel, whose tools need an access token of the provider."""
+
+    def __init__(self, issuer: str, *tools: Any) -> None:
+        import uvicorn
+        from mcp.server import MCPServer
+        from mcp.server.auth.settings import AuthSettings
+
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.url = f"{self.origin}/mcp"
+        auth = AuthSettings(issuer_url=issuer, resource_server_url=self.url, validate_token_resource=False)
+        server = MCPServer("Notebook", token_verifier=_Verifier(issuer), auth=auth, log_level="ERROR")
+        for tool in tools:
+            server.tool()(tool)
+        config = uvicorn.Config(server.streamable_http_app(), log_level="error")
+        run = uvicorn.Server(config).run
+        threading.Thread(target=run, kwargs={"sockets": [listening]}, daemon=True).start()
+
+
+class _Verifier:
+    def __init__(self, issuer: str) -> None:
+        self._userinfo = f"{issuer}/userinfo"
+
+    async def verify_token(self, token: str) -> Any:
+        """Whose token it is, as the provider says; None if it is not valid."""
+        import httpx2
+        from mcp.server.auth.provider import AccessToken
+
+        async with httpx2.AsyncClient() as client:
+            answer = await client.get(self._userinfo, headers={"Authorization": f"Bearer {token}"})
+        if answer.status_code != 200:
+            return None
+        return AccessToken(token=token, client_id="notebook", scopes=[], subject=answer.json()["sub"])
+
+
+def serve_mcp(issuer: str, *tools: Any) -> ServedMCP:
+    """Serve functions as the tools of an MCP server in this kernel, for those who are signed in at the provider."""
+    return ServedMCP(issuer, *tools)
+
+
+def need(*modules: str) -> str:
+    """Raise `ModuleNotFoundError`, with the command to install them, unless these modules are installed."""
+    importlib.invalidate_caches()
+    missing = " ".join(module for module in modules if importlib.util.find_spec(module) is None)
+    if missing:
+        raise ModuleNotFoundError(f"Not installed: {missing}. Run this in a cell, then run this cell again: %pip install {missing}")
+    return "All are installed."
+
+
 class Callback:
-    """The smallest client application: it keeps what browsers bring back to `redirect_uri`."""
+    """The smallest client application: it stores the authorization responses sent to `redirect_uri`."""
 
     def __init__(self, path: str = "/callback") -> None:
         self.answers: list[dict[str, str]] = []
@@ -55,15 +107,15 @@ class Callback:
         self.redirect_uri = self._served.url + path
 
     def last(self) -> dict[str, str]:
-        """What the last browser brought."""
+        """The parameters of the last authorization response."""
         return self.answers[-1]
 
 
 def frame(served: Served, height: int = 160) -> Any:
-    """The application in a frame of the notebook; where nobody looks, a line of text instead."""
-    from authnb.place import here
+    """The application in a frame of the notebook; a line of text in a non-interactive run."""
+    from authnb.signin.environment import current_environment
 
-    if here().front_end != "notebook":
+    if current_environment().front_end != "notebook":
         return "(In JupyterLab the application is shown here.)"
     from IPython.display import IFrame
 
@@ -71,17 +123,17 @@ def frame(served: Served, height: int = 160) -> Any:
 
 
 def query(url: str) -> dict[str, str]:
-    """The parameters in an address."""
+    """The query parameters of a URL."""
     return dict(parse_qsl(urlsplit(url).query))
 
 
 def short(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with long values told by their length, and without ports: for looking at, not for using."""
+    """The same values for display: long ones replaced by their length, ports removed."""
     return {name: _short(value) for name, value in values.items()}
 
 
 def without_port(text: str) -> str:
-    """The text with ports of this computer left out: they differ from run to run."""
+    """The text without loopback ports, which differ from run to run."""
     return re.sub(r"(127\.0\.0\.1|localhost):\d+", r"\1", text)
 
 

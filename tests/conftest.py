@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from between import Between
-from signed_in import sign_in
+from demo_session import sign_in
+from token_endpoint_proxy import TokenEndpointProxy
 
 from authnb.demo import DemoProvider
-from authnb.storage import MemoryStorage
+from authnb.flows import redirect_uris
+from authnb.signin import hosts
+from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from authnb.session import Session
+    from authnb.session.session import Session
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -41,8 +44,8 @@ def storage() -> MemoryStorage:
 
 
 @pytest.fixture(autouse=True)
-def _somebody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests run without a terminal; unless one says otherwise, a person is there, with no browser."""
+def _interactive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default a test is interactive, local, and without a browser."""
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "AUTHNB_DEMO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AUTHNB_INTERACTIVE", "1")
@@ -50,19 +53,32 @@ def _somebody_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_traces(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What a test stores, it stores in a folder of its own."""
+def _temporary_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A test stores sign-ins in a folder of its own."""
     monkeypatch.setenv("AUTHNB_HOME", str(tmp_path_factory.mktemp("home")))
 
 
+@pytest.fixture(autouse=True)
+def _proxies_of_this_test() -> None:
+    """``urlopen`` keeps the proxies of its first call for the whole process."""
+    urllib.request.install_opener(None)  # type: ignore[arg-type] # as it is before that call
+
+
+@pytest.fixture(autouse=True)
+def _no_redirect_uris_in_use() -> None:
+    """A test is a process of its own to the defence against mix-up, and to how hosts are shown."""
+    redirect_uris.forget()
+    hosts.forget()
+
+
 @pytest.fixture
-def between(demo: DemoProvider) -> Iterator[Between]:
-    """A server between a session and the provider's token endpoint, which counts what passes and lets it fail."""
-    with Between(demo.issuer) as server:
+def token_proxy(demo: DemoProvider) -> Iterator[TokenEndpointProxy]:
+    """A proxy in front of the provider's token endpoint that counts renewals and injects faults."""
+    with TokenEndpointProxy(demo.issuer) as server:
         yield server
 
 
 @pytest.fixture
-def session(demo: DemoProvider, between: Between) -> Session:
-    """A session signed in at the provider, its renewals passing `between`."""
-    return sign_in(demo, between)
+def session(demo: DemoProvider, token_proxy: TokenEndpointProxy) -> Session:
+    """A session signed in at the provider, its renewals going through `token_proxy`."""
+    return sign_in(demo, token_proxy)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from authnb.demo.person import Person, PersonError
-    from authnb.demo.running import RunningProvider, demo_provider
+    from authnb.demo.running import RunningProvider
     from authnb.demo.server import DemoProvider, PortInUse
+    from authnb.demo.shared import demo_provider
 
 __all__ = ["DemoProvider", "Person", "PersonError", "PortInUse", "RunningProvider", "demo_provider"]
 
@@ -24,7 +25,7 @@ _HOMES = {
     "Person": "person",
     "PersonError": "person",
     "RunningProvider": "running",
-    "demo_provider": "running",
+    "demo_provider": "shared",
 }
 
 

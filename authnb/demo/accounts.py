@@ -14,12 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from authnb.demo.context import changed, db, now
-from authnb.demo.models import Account, Attempts, Browser, digest
+from authnb.demo.database.models import BROWSER_LIFETIME, FORGIVEN_AFTER, Account, Attempts, Browser, digest
 
 FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
-FORGIVEN_AFTER = 15 * 60.0
-BROWSER_LIFETIME = 30 * 24 * 3600.0
+_MOST_KNOWN = 4  # accounts that a browser is known for
 # A password takes a core for a tenth of a second. More at once than there are cores would be done no sooner, and
 # whoever wants something else would wait with them.
 HASHING = threading.Semaphore(os.cpu_count() or 1)
@@ -30,6 +29,11 @@ _NEW_BROWSER = insert(Browser)
 _FIRST_ATTEMPT = insert(Attempts)
 _ATTEMPTS = select(Attempts.failures, Attempts.not_before).where(Attempts.subject == bindparam("which"))
 _FORGET = delete(Attempts).where(Attempts.subject == bindparam("which"))
+_DISCOUNT = (
+    update(Attempts)
+    .where(Attempts.subject == bindparam("which"), Attempts.failures > 0)
+    .values(failures=Attempts.failures - 1, not_before=bindparam("moment"))
+)
 _COUNT = (
     update(Attempts)
     .where(Attempts.subject == bindparam("which"), Attempts.failures == bindparam("as_read"))
@@ -78,9 +82,10 @@ def check_password(name: str, password: str) -> Account | None:
     """Give the account if name and password belong together.
 
     Raises TooManyAttempts without a look at the password while a delay lasts. An unknown name takes the same time
-    and the same delays as a wrong password, so neither tells whether there is such an account.
+    and the same delays as a wrong password, so neither tells whether there is such an account. A browser in which the
+    person signed in before has a count of its own: the wrong guesses of others do not keep it out.
     """
-    subject = digest(f"password {name.strip().casefold()}")
+    subject = digest(f"password {name.strip().casefold()}{_known_browsers().get(_key(name), '')}")
     count_attempt(subject)
     account = find_account(name)
     db().commit()  # counted for good, and nobody waits for the lock while the password is hashed
@@ -115,6 +120,11 @@ def count_attempt(subject: str) -> None:
         raise TooManyAttempts(1)
 
 
+def discount_attempt(subject: str) -> None:
+    """Take a right guess out of the count; the wrong ones before it stay."""
+    changed(_DISCOUNT, which=subject, moment=now())
+
+
 def forget_attempts(subject: str) -> None:
     """Start again from zero, after a right one."""
     changed(_FORGET, which=subject)
@@ -125,6 +135,8 @@ def sign_in(account: Account) -> None:
     sign_out()
     secret = secrets.token_urlsafe(32)
     session["browser"] = secret
+    known = {**_known_browsers(), _key(account.name): secrets.token_hex(8)}
+    session["known"] = dict(list(known.items())[-_MOST_KNOWN:])
     changed(_NEW_BROWSER, digest=digest(secret), account_id=account.id, auth_time=now())
 
 
@@ -132,7 +144,10 @@ def sign_out() -> None:
     """Sign this browser out, here and in the database."""
     if secret := session.get("browser"):
         changed(delete(Browser).where(Browser.digest == digest(secret)))
+    known = _known_browsers()
     session.clear()
+    if known:
+        session["known"] = known
 
 
 def signed_in() -> Browser | None:
@@ -140,6 +155,16 @@ def signed_in() -> Browser | None:
     secret = session.get("browser")
     browser = db().get(Browser, digest(secret)) if secret else None
     return browser if browser and browser.auth_time + BROWSER_LIFETIME > now() else None
+
+
+def _known_browsers() -> dict[str, str]:
+    """An identifier of this browser for each of the last accounts signed in in it, from its signed cookie."""
+    known = session.get("known")
+    return dict(known) if isinstance(known, dict) else {}
+
+
+def _key(name: str) -> str:
+    return digest(name.strip().casefold())[:16]
 
 
 def _hash(password: str) -> str:

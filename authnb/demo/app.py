@@ -9,15 +9,19 @@ from urllib.parse import urlsplit
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from flask import Flask, Response, abort, g, jsonify, render_template, request
 from flask.sessions import SecureCookieSessionInterface
+from jinja2 import PackageLoader
 from joserfc.jwk import RSAKey
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
-from authnb.demo import api, authorize, device, endpoints, logout, signing
-from authnb.demo.authorization_server import Server
 from authnb.demo.context import Context, Settings, now, provider
-from authnb.demo.models import Client, Setting
-from authnb.demo.purge import Purge
+from authnb.demo.database.models import Client, Setting
+from authnb.demo.database.purge import Purge
+from authnb.demo.pages import authorize, device, logout, sign_in
+from authnb.demo.protocol import endpoints
+from authnb.demo.protocol.authorization_server import Server
+from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
+from authnb.demo.resource import archive, measurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
     from sqlalchemy.orm import Session
 
-    from authnb.demo.database import Database
+    from authnb.demo.database.engine import Database
 
 NATIVE_CLIENT_ID = "notebook"
 WEB_CLIENT_ID = "web"
@@ -76,6 +80,7 @@ def create_app(
         clients = {client.id: client for client in session.scalars(select(Client))}
 
     app = Flask(__name__)
+    app.jinja_env.loader = PackageLoader("authnb.demo")  # from an archive too
     app.config.update(
         SECRET_KEY=cookie_key,
         # cookies know no port: two providers on this computer need two names
@@ -98,12 +103,13 @@ def create_app(
         server=Server(settings),
     )
     for blueprint in (
-        signing.pages,
+        sign_in.pages,
         authorize.pages,
         device.pages,
         logout.pages,
         endpoints.endpoints,
-        api.api,
+        measurements.api,
+        archive.api,
     ):
         app.register_blueprint(blueprint)
 
@@ -187,8 +193,9 @@ def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
     """Three clients: the notebooks' own, which can keep no secret (RFC 8252); a web application; a job for itself."""
     loopback = ("http://127.0.0.1", "http://[::1]", "http://localhost")
     native = " ".join((*(f"{host}/callback" for host in loopback), *redirect_uris))
+    grant_types = f"authorization_code refresh_token {DEVICE_CODE_GRANT_TYPE} {TOKEN_EXCHANGE}"
     if known := session.get(Client, NATIVE_CLIENT_ID):
-        known.redirect_uris = native
+        known.redirect_uris, known.grant_types = native, grant_types
     else:
         session.add(
             Client(
@@ -196,7 +203,7 @@ def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
                 name="Notebook",
                 secret=None,
                 auth_methods="none",
-                grant_types=f"authorization_code refresh_token {DEVICE_CODE_GRANT_TYPE}",
+                grant_types=grant_types,
                 redirect_uris=native,
                 post_logout_redirect_uris=" ".join(
                     f"{host}{path}" for host in loopback for path in ("/", "/callback")

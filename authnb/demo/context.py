@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import current_app, g
 from sqlalchemy import bindparam, select
 
-from authnb.demo.models import AccessToken, AuthorizationCode, DeviceCode, RefreshToken, digest
+from authnb.demo.database.models import AccessToken, AuthorizationCode, DeviceCode, RefreshToken, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from authlib.integrations.flask_oauth2 import AuthorizationServer
     from joserfc.jwk import RSAKey
     from sqlalchemy import Delete, Engine, Insert, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
-    from authnb.demo.authorization_server import Server
-    from authnb.demo.models import Client
-    from authnb.demo.purge import Purge
+    from authnb.demo.database.models import Client
+    from authnb.demo.database.purge import Purge
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
@@ -53,7 +53,7 @@ class Context:
     clients: dict[str, Client] = field(repr=False)
     purge: Purge
     signing_key: RSAKey = field(repr=False)
-    server: Server
+    server: AuthorizationServer
 
 
 def provider() -> Context:

@@ -80,7 +80,7 @@ class Person:
     """Somebody with a browser and a memory for passwords. Each visit is a new private window."""
 
     def __init__(self, issuer: str) -> None:
-        self.issuer = issuer.rstrip("/")
+        self.issuer: str = issuer.rstrip("/")
         self._passwords: dict[str, str] = {}
 
     def sign_up(self, name: str, password: str) -> None:
@@ -119,15 +119,19 @@ class Person:
             f"{self.issuer} did not let {name!r} go on: {' '.join(page.alerts) or 'asked again'}"
         )
 
-    def approve(self, user_code: str, *, name: str = DEFAULT_NAME) -> Page:
+    def approve(self, user_code: str | None, *, name: str = DEFAULT_NAME) -> Page:
         """Enter a device's code and say yes."""
         return self._decide(user_code, name, allow=True)
 
-    def deny(self, user_code: str, *, name: str = DEFAULT_NAME) -> Page:
+    def deny(self, user_code: str | None, *, name: str = DEFAULT_NAME) -> Page:
         """Enter a device's code and say no."""
         return self._decide(user_code, name, allow=False)
 
-    def _decide(self, user_code: str, name: str, *, allow: bool) -> Page:
+    def _decide(self, user_code: str | None, name: str, *, allow: bool) -> Page:
+        if user_code is None:
+            raise PersonError(
+                "This sign-in has no user code: it is in another mode than 'device'. Use visit(uri)."
+            )
         return self.visit(
             f"{self.issuer}/device?{urlencode({'user_code': user_code})}", name=name, allow=allow
         )

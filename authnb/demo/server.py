@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import waitress  # type: ignore[import-untyped] # it has no types
@@ -17,8 +16,8 @@ from waitress import wasyncore
 
 from authnb.demo.app import JOB_CLIENT_ID, NATIVE_CLIENT_ID, WEB_CLIENT_ID, create_app
 from authnb.demo.context import Settings
-from authnb.demo.database import Database
-from authnb.demo.models import Client
+from authnb.demo.database.engine import Database
+from authnb.demo.database.models import Client
 from authnb.demo.running import RunningProvider, known_issuers
 
 if TYPE_CHECKING:
@@ -100,6 +99,14 @@ class DemoProvider(RunningProvider):
         with self._database.sessions.begin() as session:
             return session.get_one(Client, client_id).secret or ""
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in {"issuer", "api", "_person"}:
+            raise AttributeError(
+                "The provider is not running: call .start() on it, or use it in a with block, as in "
+                "with DemoProvider() as demo."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def start(self) -> Self:
         """Open the port and answer; raises PortInUse."""
         if self._thread:
@@ -178,18 +185,13 @@ def _checked(issuer: str) -> str:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name == "posix":  # elsewhere it would share a port that is in use
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        return socket.create_server((HOST, port))
     except OSError as error:
-        listener.close()
         if error.errno != errno.EADDRINUSE:
-            raise
+            raise OSError(error.errno, f"Port {port} on {HOST} cannot be opened: {error.strerror}.") from None
         raise PortInUse(
             error.errno,
             f"Port {port} on {HOST} is in use. Stop the program that listens there, or choose another port; "
             "port=0 takes a free one.",
         ) from None
-    return listener

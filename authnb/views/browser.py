@@ -1,28 +1,38 @@
-"""Opens the sign-in page where a browser can be started: the desktop's, or the one ``BROWSER`` names.
+"""Opens the sign-in page in the desktop's browser, or the one ``BROWSER`` names.
 
-Everybody on a machine can read what a program was started with, and whoever reads an authorization address can
-answer it in the person's place. So the browser is given a file of ours instead, which leads it there.
+Command lines are visible to every user of the machine, and whoever reads an authorization URL can answer it in the
+person's place. So the browser is given a private file that redirects to it.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import re
+import stat
 import tempfile
 import threading
+import time
 import webbrowser
 from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authnb import compat
+from authnb.signin.presence import interaction_required
+
 if TYPE_CHECKING:
-    from authnb.signin import Login
+    from authnb.signin.login import Login
 
-# There the browser runs on another system, which has not our files, nor others than us who look
-_FOREIGN = ("WSL_DISTRO_NAME", "VSCODE_IPC_HOOK_CLI")
+# Here the browser runs on another system: it cannot read our files, and nobody else sees its command line
+_BROWSER_ELSEWHERE = ("WSL_DISTRO_NAME", "VSCODE_IPC_HOOK_CLI")
 
-_PAGE = """<!doctype html>
+_PREFIX, _SUFFIX = "authnb-sign-in-", ".html"
+_NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}{_SUFFIX}")
+_LEFTOVER_AGE = 3600.0  # seconds; a browser has read its file long before
+
+_REDIRECT_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Sign in</title><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={address}">
 <p><a href="{address}">Go on to sign in</a></p></html>
@@ -30,30 +40,45 @@ _PAGE = """<!doctype html>
 
 
 class PageOpener:
-    """Opens the page once the sign-in waits for it. Called with each change, as a watcher (see `Login.watch`)."""
+    """Opens the page once the sign-in waits for it. An observer (see `Login.observe`).
 
-    def __init__(self) -> None:
+    ``alone``: whether no text reaches a person, so that a sign-in whose page does not open has failed.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self._file: Path | None = None
 
     def __call__(self, login: Login) -> None:
-        """Open the page, or clean up."""
+        """Open the page, or delete the file."""
         if login.status != "waiting":
             self._remove()
         elif login.form is None:
-            verification = login.verification()
-            with suppress(OSError):  # no room for a file: then the person opens the address that is shown
-                _open(self._hidden(verification.uri_complete or verification.uri))
+            verification, url = login.verification(), None
+            with suppress(OSError):  # no room for a file
+                url = self._private_url(verification.uri_complete or verification.uri)
+            # webbrowser.open blocks until some browsers exit
+            threading.Thread(target=self._open, args=(login, url), name="authnb-browser", daemon=True).start()
 
-    def _hidden(self, address: str) -> str:
-        """The address of a file that leads there, readable to nobody else."""
-        if os.name != "posix" or any(os.environ.get(name) for name in _FOREIGN):
+    def _open(self, login: Login, url: str | None) -> None:
+        opened = False
+        with suppress(ValueError, webbrowser.Error):  # ValueError: BROWSER with an unmatched quote
+            opened = url is not None and webbrowser.open(url)
+        if self._alone and not opened:
+            why = "the browser did not start, with no terminal or notebook to show the link in."
+            login.fail(interaction_required(why))
+
+    def _private_url(self, address: str) -> str:
+        """The URL of a file, readable by its owner only, that redirects to ``address``."""
+        if not compat.HAS_PUBLIC_COMMAND_LINES or any(os.environ.get(name) for name in _BROWSER_ELSEWHERE):
             return address
-        # Not in /tmp: a browser in a sandbox of its own has another one
+        # Not in /tmp: a sandboxed browser has its own
         home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
         folder = home if os.access(home, os.W_OK) else None
-        descriptor, name = tempfile.mkstemp(prefix="authnb-sign-in-", suffix=".html", dir=folder)
+        remove_leftovers(Path(folder or tempfile.gettempdir()))
+        descriptor, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
         with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - opened already, mode 0600
-            file.write(_PAGE.format(address=escape(address)))
+            file.write(_REDIRECT_PAGE.format(address=escape(address)))
         self._file = Path(name)
         atexit.register(self._remove)
         return self._file.as_uri()
@@ -65,6 +90,12 @@ class PageOpener:
             atexit.unregister(self._remove)
 
 
-def _open(address: str) -> None:
-    # The standard library waits for some browsers to end; nobody else should
-    threading.Thread(target=webbrowser.open, args=(address,), name="authnb-browser", daemon=True).start()
+def remove_leftovers(folder: Path) -> None:
+    """Delete the files of killed sign-ins: regular, with name and mode as `mkstemp` makes them here, an hour old."""
+    with suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            with suppress(OSError):
+                found = path.lstat()
+                ours = found.st_mode == stat.S_IFREG | 0o600
+                if ours and _NAME.fullmatch(path.name) and found.st_mtime < time.time() - _LEFTOVER_AGE:
+                    path.unlink()

@@ -1,21 +1,24 @@
-"""The card of a sign-in as plain data: sentences, and a tree of elements that panel.js draws."""
+"""The card of a sign-in as plain data: title, texts, and a tree of elements that panel.js renders."""
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from authnb.errors import AuthnbError
-from authnb.views.elements import ELSEWHERE, cancel, copy, deed, link, quiet, row
-from authnb.views.form import form_of
+from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row
+from authnb.views.form import form_element
+from authnb.views.person import confirm, initial, signed_in
 
 if TYPE_CHECKING:
-    from authnb.flows import Verification
-    from authnb.signin import Login
+    from collections.abc import Mapping
+
+    from authnb.flows.steps import Form, Verification
+    from authnb.signin.login import Login
     from authnb.views.elements import Node
 
-UNDER_WAY = {"starting", "choosing", "waiting"}
+IN_PROGRESS = {"starting", "choosing", "waiting"}
 _SCOPES = {
     "openid": "",
     "profile": "your name",
@@ -29,144 +32,170 @@ _TITLES = {
     "choosing": "Where do you want to sign in?",
     "waiting": "Sign in to {host}",
     "sign_up": "Create an account at {host}",
+    "confirm": "Somebody signed in at {host}",
     "signed_in": "Signed in at {host}",
     "signed_out": "Signed out of {host}",
     "failed": "Signing in at {host} did not work",
 }
-# What needs no more words than these; the whole story is in the details
+# Titles that need no further text; the description stands under Details
 _FAILURES = {
     "access_denied": "You declined at {host}",
     "expired_token": "Nobody signed in at {host} in time",
     "cancelled": "The sign-in at {host} was cancelled",
+    "login_required": "Your sign-in at {host} has ended",
 }
-_OTHERWISE = {
+_ALTERNATIVES = {
     "device": "Use a code instead",
-    "form": "Use a form here instead",
+    "form": "Use the form here instead",
     "loopback": "Use this computer's browser instead",
-    "page": "Answer over this Jupyter server instead",
-    "proxy": "Answer through the server's proxy instead",
-    "paste": "Paste the address instead",
+    "page": "Return through this Jupyter server instead",
+    "proxy": "Return through the server's proxy instead",
+    "paste": "Copy and paste the address instead",
 }
-_BY_HAND = "Sign in there. You end on a page that cannot be shown: copy its whole address, and paste it here:"
+_PASTE_HINT = (
+    "Sign in there. Your browser then shows an error page: copy its whole address, and paste it here:"
+)
 
 
-def card(login: Login, *, missed: bool, notes: str, deaf: str | None, kernel: str | None) -> dict[str, Any]:
-    """What a saved notebook may show.
+def card(
+    login: Login,
+    *,
+    cell_stopped: bool,
+    notes: str,
+    clicks_unheard: str | None,
+    page: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """The part of the card that may be saved with the notebook.
 
-    ``missed``: whether the cell that waited has stopped without a session; ``notes``: what a click came to;
-    ``deaf``: why the kernel hears no click while the cell waits; ``kernel``: its id, for an interrupt.
+    ``cell_stopped``: whether the waiting cell stopped without a session; ``notes``: messages of the last action;
+    ``clicks_unheard``: why the kernel processes no click while the cell waits; ``page``: how
+    the page interrupts the kernel.
     """
     host, phase = login.host, phase_of(login)
     title, text = _TITLES.get(phase, _TITLES["failed"]), notes
     if (error := login.error) is not None:
-        title, text = _FAILURES.get(error.error, title), "" if error.error in _FAILURES else error.description
+        title, text = (
+            _FAILURES.get(error.error, title),
+            notes if error.error in _FAILURES else error.description,
+        )
     return {
         "phase": phase,
-        "badge": _initial(host),
+        "badge": initial(host),
         "title": title.format(host=host),
-        "subtitle": _subtitle(login, phase, missed=missed),
+        "subtitle": _subtitle(login, phase, cell_stopped=cell_stopped),
         "text": text,
-        "body": [node for node in _body(login, phase, text, deaf=deaf) if node],
-        "under_way": (under_way := phase in UNDER_WAY | {"sign_up"}),
-        "waits": login.awaited and under_way,
-        "deaf": deaf is not None,
-        "kernel": kernel,
+        "body": [node for node in _body(login, phase, text, clicks_unheard=clicks_unheard) if node],
+        "in_progress": (in_progress := phase in IN_PROGRESS | {"sign_up", "confirm"}),
+        "waits": login.awaited and in_progress,
+        "clicks_unheard": clicks_unheard is not None,
+        **page,
     }
 
 
-def live(login: Login, *, notes: str, deaf: str | None, missed: bool) -> dict[str, Any]:
-    """What only a live panel may show, in place of what the card says; for the phase that it names."""
+def live_card(
+    login: Login, *, notes: str, clicks_unheard: str | None, cell_stopped: bool, why_asked: str = ""
+) -> dict[str, Any]:
+    """What only a live panel shows: overrides members of the card while its phase lasts, and is never saved.
+
+    ``why_asked``: see `authnb.views.pages.Pages.why_asked`. ``behind``: the body on a page whose own cell is queued
+    behind the sign-in, or was not run because of it.
+    """
     phase = phase_of(login)
     shown: dict[str, Any] = {}
-    if (form := login.form) is not None and deaf is None:
-        body = [_why(login, phase), form_of(form, cancel()), row(*_others(login, deaf, "authnb-plain"))]
+    if (form := login.form) is not None and clicks_unheard is None and not login.pending:
+        body = [
+            _explanation(login, phase),
+            form_element(form, cancel()),
+            row(*_alternatives(login, clicks_unheard, "authnb-plain")),
+        ]
         shown = {"body": body, "errors": dict(form.errors), "tries": form.tries}
+    elif phase == "confirm":
+        shown = confirm(login, why_asked)
     elif phase == "waiting":
-        shown = _waiting(login, notes, deaf)
+        shown = _waiting(login, notes, clicks_unheard)
     elif phase == "signed_in":
-        shown = _signed_in(login, missed=missed)
-    return {"phase": phase, **shown}
+        shown = signed_in(login, cell_stopped=cell_stopped)
+    return {"phase": phase, "behind": _behind(login), **shown}
 
 
-def _waiting(login: Login, notes: str, deaf: str | None) -> dict[str, Any]:
+def _behind(login: Login) -> list[Node] | None:
+    if login.status in IN_PROGRESS:
+        why = (
+            "The cell that you ran waits for this sign-in, which another page began: the kernel runs one cell after "
+            "the other. Have it finished there; or cancel it, and run your cell again."
+        )
+        return [["p", {}, why], row(cancel())]
+    if login.status == "signed_in":
+        return None
+    why = "The cell that you ran on this page waited for this sign-in and was not run. Run it again."
+    return [["p", {}, why], row(action_button("Close", "", "close"))]
+
+
+def _waiting(login: Login, notes: str, clicks_unheard: str | None) -> dict[str, Any]:
     try:
         verification = login.verification(0)
     except (AuthnbError, TimeoutError):
-        return {}  # it has just ended, or begun anew; the next state follows
+        return {}  # ended or restarted meanwhile; the next state follows
     code = verification.user_code
-    body = _page(login, verification, notes, deaf) if code is None else _code(login, verification, deaf)
-    said = {} if code is None else {"text": f"Your code is {code}."}
+    body = (
+        _page(login, verification, notes, clicks_unheard)
+        if code is None
+        else _code(login, verification, clicks_unheard)
+    )
+    text = {} if code is None else {"text": f"Your code is {code}."}
     return {
-        "body": [node for node in (_why(login, "waiting"), *body, ["bar", {}]) if node],
+        "body": [node for node in (_explanation(login, "waiting"), *body, ["bar", {}]) if node],
         "seconds": max(0.0, verification.expires_at - time.time()),
         "address": verification.uri,
         "probe": verification.probe,
-        **said,
-    }
-
-
-def _signed_in(login: Login, *, missed: bool) -> dict[str, Any]:
-    session, user = login.session, login.session.user or {}
-    names = (user.get(claim) for claim in ("name", "preferred_username", "email", "sub"))
-    name = str(next((name for name in names if name), ""))
-    picture = str(user.get("picture", ""))
-    ends = session.token.get("expires_at")
-    until = "renews by itself before " if "refresh_token" in session.token else "until "
-    line = row(
-        ["span", {}, ["span", {"class": "authnb-ok", "aria-hidden": "true"}, "✓ "], "Signed in"],
-        *([quiet(until, ["clock", {"epoch": ends}])] if ends else []),
-        deed("Sign out", "authnb-plain authnb-end", "sign_out", busy="Signing out …"),
-    )
-    again = quiet("The cell had stopped. Run it again: it goes on without asking.")
-    who = {
-        "title": name,
-        "subtitle": " · ".join(filter(None, [str(user.get("email", "")), login.host])),
-        "badge": _initial(name),
-    }
-    return {
-        "body": [line, *([again] if missed else [])],
-        "picture": picture if picture.startswith("https://") else None,
-        **(who if name else {}),
+        **text,
     }
 
 
 def phase_of(login: Login) -> str:
-    """The status, and what a person sees as states of their own."""
+    """The status, with ``sign_up``, ``confirm`` and ``signed_out`` as phases of their own."""
+    if login.unconfirmed is not None:
+        return "confirm"
     if login.status == "signed_in" and not login.session.token:
         return "signed_out"
     return "sign_up" if login.form is not None else login.status
 
 
-def _body(login: Login, phase: str, text: str, *, deaf: str | None) -> list[Node | None]:
-    """What stands below the title, without what only a live panel may show."""
+def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) -> list[Node | None]:
+    """The elements below the title that may be saved."""
     if phase in {"failed", "cancelled"}:
         return _failed(login, text)
-    unheard = quiet(deaf) if deaf else None
-    choices = [deed(name, "", "choose", name=name) for name in login.choices]
-    again = deed("Sign in again", "authnb-primary", "again")
+    if login.pending:
+        return [muted(login.pending), row(cancel(), *_alternatives(login, clicks_unheard))]
+    hint = muted(clicks_unheard) if clicks_unheard else None
+    choices = [action_button(name, "", "choose", name=name) for name in login.choices]
+    again = action_button("Sign in again", "authnb-primary", "start_over")
     bodies: dict[str, list[Node | None]] = {
-        "starting": [quiet("Asking the provider where to sign in …"), row(cancel())],
-        "choosing": [unheard or ["div", {"class": "authnb-choices"}, *choices], row(cancel())],
-        "waiting": [_why(login, phase), row(cancel())],
-        "sign_up": [_why(login, phase), unheard, row(cancel())],
-        "signed_in": [quiet("Signed in.")],
-        "signed_out": [quiet(text) if text else None, row(again)],
+        "starting": [muted("Asking the provider where to sign in …"), row(cancel())],
+        "choosing": [hint or ["div", {"class": "authnb-choices"}, *choices], row(cancel())],
+        "waiting": [_explanation(login, phase), row(cancel())],
+        "sign_up": [_explanation(login, phase), hint, row(cancel())],
+        "confirm": [hint, row(cancel())],
+        "signed_in": [muted("Signed in.")],
+        "signed_out": [muted(text) if text else None, row(again)],
     }
     return bodies[phase]
 
 
 def _failed(login: Login, text: str) -> list[Node | None]:
-    buttons = [deed("Try again", "authnb-primary", "again"), *_others(login, None)]
+    buttons = [action_button("Try again", "authnb-primary", "start_over"), *_alternatives(login, None)]
     if login.choices:
-        buttons.append(deed("Choose another", "", "choose"))
+        buttons.append(action_button("Choose another", "", "choose"))
     error = login.error
     details = f"{error.description} ({type(error).__name__}: {error.error})" if error else ""
     more = ["details", {}, ["summary", {}, "Details"], ["p", {}, details]]
     return [["p", {}, text] if text else None, row(*buttons), more]
 
 
-def _page(login: Login, verification: Verification, notes: str, deaf: str | None) -> list[Node | None]:
-    """A page of the provider to open."""
+def _page(
+    login: Login, verification: Verification, notes: str, clicks_unheard: str | None
+) -> list[Node | None]:
+    """Open the provider's sign-in page; the redirect comes back by itself or is pasted."""
     address, first = verification.uri, verification.sign_up_uri
     creates = login.sign_up and not login.created and first is None
     goes_on = ": this cell goes on by itself." if login.awaited else "."
@@ -185,13 +214,13 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
         "form",
         {
             "class": "authnb-row",
-            "data-do": "redirect",
-            "data-busy": "Checking the address …",
+            "data-action": "submit_redirect",
+            "data-pending": "Checking the address …",
         },
         pasted,
         ["button", {}, "Send"],
     ]
-    by_hand = login.mode == "paste"
+    paste_only = login.mode == "paste"
     shown = {
         "class": "authnb-grow",
         "readonly": True,
@@ -202,88 +231,102 @@ def _page(login: Login, verification: Verification, notes: str, deaf: str | None
         ["p", {}, "Open this address in a browser on this computer:"],
         row(["input", shown], copy(address)),
     ]
-    if not by_hand and not deaf:
+    if not paste_only and not clicks_unheard:
         help_ += [
             ["p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"],
             paste,
         ]
-    help_.append(quiet(deaf) if deaf else row(*_others(login, deaf)))
+    help_.append(muted(clicks_unheard) if clicks_unheard else row(*_alternatives(login, clicks_unheard)))
     return [
         row(link(first, "Create an account first")) if first else None,
         row(link(address, f"Open the sign-{'up' if creates else 'in'} page", opened), cancel()),
-        ["p", {}, _BY_HAND] if by_hand else ["p", {"class": "authnb-quiet", "data-status": True}, hint],
-        paste if by_hand else None,
+        ["p", {}, _PASTE_HINT] if paste_only else ["p", {"class": "authnb-muted", "data-status": True}, hint],
+        paste if paste_only else None,
         ["details", {}, ["summary", {}, "The page did not open, or ends in an error?"], *help_],
-        ["p", {"class": "authnb-note", "role": "alert"}, notes],
+        ["p", {"class": "authnb-error", "role": "alert"}, notes],
     ]
 
 
-def _code(login: Login, verification: Verification, deaf: str | None) -> list[Node | None]:
-    """A code to enter on any device."""
-    import segno  # noqa: PLC0415 - few see a code
+def _code(login: Login, verification: Verification, clicks_unheard: str | None) -> list[Node | None]:
+    """A user code to enter on any device, with a QR code."""
+    import segno  # noqa: PLC0415 - only for the device flow
 
     code, complete = verification.user_code or "", verification.uri_complete
     first = verification.sign_up_uri
+    # Has room for the longest address that may be shown
     qr = segno.make(complete or verification.uri, micro=False).svg_data_uri(border=2, light="#fff")
-    place = ["a", {"href": verification.uri, **ELSEWHERE}, verification.uri.partition("://")[2]]
-    spoken = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
-    opens = link(complete or verification.uri, "Open with the code" if complete else "Open the page")
-    columns = [
+    page = ["a", {"href": verification.uri, **NEW_TAB}, verification.uri.partition("://")[2]]
+    attributes = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
+    opener = link(complete or verification.uri, "Open with the code" if complete else "Open the page")
+    columns: list[Node] = [
         [
             "div",
             {},
-            ["p", {}, "On any device, open ", place, " and enter"],
-            row(["span", spoken, code], copy(code)),
-            row(opens, cancel()),
+            ["p", {}, "On any device, open ", page, " and enter"],
+            row(["span", attributes, code], copy(code)),
+            row(opener, cancel()),
         ],
-        ["img", {"class": "authnb-qr", "src": qr, "alt": "The address as a QR code, for a phone"}],
     ]
+    columns.append(["img", {"class": "authnb-qr", "src": qr, "alt": "The address as a QR code, for a phone"}])
     warning = ". Only go on if you started this sign-in yourself."
     return [
         row(link(first, "Create an account first")) if first else None,
         ["div", {"class": "authnb-columns"}, *columns],
-        quiet("The code is good for ", ["countdown", {}], warning),
-        row(*_others(login, deaf, "authnb-plain")),
+        muted("The code is good for ", ["countdown", {}], warning),
+        row(*_alternatives(login, clicks_unheard, "authnb-plain")),
     ]
 
 
-def _others(login: Login, deaf: str | None, kind: str = "") -> list[Node]:
-    """The other ways, unless nobody would hear the click."""
-    words = {**_OTHERWISE, "loopback": "Use the provider's own page instead"} if login.sign_up else _OTHERWISE
-    # An address can be pasted beside each page; a form has better to offer
-    shown = {login.mode} if login.mode == "device" or login.status not in UNDER_WAY else {login.mode, "paste"}
-    others = [mode for mode in login.modes if mode not in shown and not deaf]
-    return [deed(words[mode], kind, "again", mode=mode) for mode in others]
+def _alternatives(login: Login, clicks_unheard: str | None, kind: str = "") -> list[Node]:
+    """Buttons for the other modes, unless the kernel would not process the click."""
+    labels = (
+        {**_ALTERNATIVES, "loopback": "Use the provider's own page instead"}
+        if login.sign_up
+        else _ALTERNATIVES
+    )
+    # Every page has a field to paste into already; a form has better alternatives
+    excluded = (
+        {login.mode} if login.mode == "device" or login.status not in IN_PROGRESS else {login.mode, "paste"}
+    )
+    others = [mode for mode in login.modes if mode not in excluded and not clicks_unheard]
+    return [action_button(labels[mode], kind, "start_over", mode=mode) for mode in others]
 
 
-def _initial(name: str) -> str:
-    return name[0].upper() if re.match(r"[^\W\d_]", name) else "ID"
-
-
-def _why(login: Login, phase: str) -> Node | None:
-    """Which way to an account is used, and why."""
-    said = None
+def _explanation(login: Login, phase: str) -> Node | None:
+    """Which way to an account or sign-in is used, and why."""
+    text = None
     if phase == "sign_up":
-        said = f"{login.host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else."
+        text = f"{login.host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else."
+        if login.form is not None and (other := _other_host(login, login.form)):
+            text = (
+                f"{login.host} lets its sign-up form be shown here. What you enter, your password too, goes to "
+                f"{other}: another host than {login.host}. Go on only if you trust it."
+            )
     elif login.created:
-        said = "Your account is there. Now sign in with it."
+        text = "Your account is there. Now sign in with it."
     elif login.sign_up:
-        said = f"{login.host} creates accounts on its own pages: your password never touches this notebook."
+        text = f"{login.host} creates accounts on its own pages: your password never touches this notebook."
     elif login.mode != "loopback":
-        said = login.why  # where nothing is out of the ordinary, nobody wonders
-    return ["p", {}, said] if said else None
+        text = login.reason  # the ordinary mode needs no explanation
+    return ["p", {}, text] if text else None
 
 
-def _subtitle(login: Login, phase: str, *, missed: bool) -> str:
+def _other_host(login: Login, form: Form) -> str | None:
+    """The host that the form is sent to, unless its origin is the issuer's."""
+    target = urlsplit(form.endpoint)
+    return None if target[:2] == urlsplit(login.account.issuer)[:2] else target.netloc
+
+
+def _subtitle(login: Login, phase: str, *, cell_stopped: bool) -> str:
     if phase == "signed_in":
         return login.host
     if phase in {"failed", "cancelled"}:
-        return "Nobody was signed in." + (" Cells below were not run." if missed else "")
+        return "Nobody was signed in." + (" Cells below were not run." if cell_stopped else "")
     if phase == "signed_out":
         return "The tokens are gone from this notebook."
     if login.client is None:
         return f"for {login.account.client_id}"
-    asked = [_SCOPES.get(scope, scope) for scope in login.client.scope.split()]
-    asked = [words for words in asked if words] or ["knowing that it is you"]
-    several = f"{', '.join(asked[:-1])} and {asked[-1]}" if asked[1:] else asked[0]
-    return f"{login.account.client_id} asks for {several}"
+    requested = [_SCOPES.get(scope, scope) for scope in login.client.scope.split()]
+    requested = [words for words in requested if words] or ["knowing that it is you"]
+    listed = f"{', '.join(requested[:-1])} and {requested[-1]}" if requested[1:] else requested[0]
+    return f"{login.account.client_id} asks for {listed}"

@@ -1,8 +1,9 @@
-"""Elements of a card, as plain data that panel.js makes real.
+"""Elements of a card as plain data, rendered by panel.js.
 
-An element is a text, or a list of its tag, its attributes and its children. A button or form with ``data-do``
-sends its ``data-…`` as a message; ``data-busy`` is shown meanwhile, ``data-copy`` what is copied, ``data-says``
-what a link leaves to be read. Tags of our own: ``countdown``, ``bar``, ``clock`` and ``sign-up-form``.
+An element is a string, or a list of tag, attributes and children. A button or form with ``data-action`` sends its
+``data-…`` attributes as a custom message and shows ``data-pending`` meanwhile; ``data-copy`` is copied to the
+clipboard; ``data-announce`` replaces the status text when a link is followed. Custom elements: ``countdown``,
+``bar``, ``clock`` and ``sign-up-form``.
 """
 
 from __future__ import annotations
@@ -11,37 +12,37 @@ from typing import Any
 
 Node = str | list[Any]
 
-ELSEWHERE = {"target": "_blank", "rel": "noopener noreferrer"}
+NEW_TAB = {"target": "_blank", "rel": "noopener noreferrer"}
 
 
 def row(*children: Node) -> Node:
-    """Beside each other."""
+    """A row of elements."""
     return ["div", {"class": "authnb-row"}, *children]
 
 
-def quiet(*children: Node) -> Node:
-    """What need not be read."""
-    return ["p", {"class": "authnb-quiet"}, *children]
+def muted(*children: Node) -> Node:
+    """A paragraph in the secondary text colour."""
+    return ["p", {"class": "authnb-muted"}, *children]
 
 
-def link(address: str, text: str, says: str | None = None) -> Node:
-    """A real link: the browser opens it in the click itself, so no popup blocker minds."""
-    attributes = {"class": "authnb-primary", "href": address, "data-says": says, **ELSEWHERE}
+def link(address: str, text: str, announce: str | None = None) -> Node:
+    """A link to a new tab: opened by the click itself, so no popup blocker intervenes."""
+    attributes = {"class": "authnb-primary", "href": address, "data-announce": announce, **NEW_TAB}
     hidden = ["span", {"class": "authnb-hidden"}, " (opens a new tab)"]
     return ["a", attributes, text, ["span", {"aria-hidden": "true"}, " ↗"], hidden]
 
 
-def deed(text: str, kind: str, do: str, *, busy: str = "Starting …", **more: str) -> Node:
-    """A button that sends a message."""
-    attributes = {"type": "button", "class": kind, "data-do": do, "data-busy": busy}
-    return ["button", attributes | {f"data-{name}": value for name, value in more.items()}, text]
+def action_button(text: str, kind: str, action: str, *, pending: str = "Starting …", **data: str) -> Node:
+    """A button that sends ``action`` and ``data`` as a custom message."""
+    attributes = {"type": "button", "class": kind, "data-action": action, "data-pending": pending}
+    return ["button", attributes | {f"data-{name}": value for name, value in data.items()}, text]
 
 
 def cancel() -> Node:
-    """The button that ends a sign-in."""
-    return deed("Cancel", "authnb-plain", "cancel", busy="Cancelling …")
+    """The Cancel button."""
+    return action_button("Cancel", "authnb-plain", "cancel", pending="Cancelling …")
 
 
 def copy(text: str) -> Node:
-    """The button that copies this."""
+    """A button that copies ``text`` to the clipboard."""
     return ["button", {"type": "button", "data-copy": text}, "Copy"]

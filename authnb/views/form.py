@@ -1,4 +1,4 @@
-"""The sign-up form as plain data: fields that form.js brings to life. What is typed never comes here."""
+"""The sign-up form as plain data, rendered by form.js. It holds no values: those stay in the browser until sent."""
 
 from __future__ import annotations
 
@@ -7,32 +7,36 @@ from typing import TYPE_CHECKING
 from authnb.views.elements import row
 
 if TYPE_CHECKING:
-    from authnb.flows import Field, Form
+    from authnb.flows.steps import Field, Form
     from authnb.views.elements import Node
 
 _AUTOCOMPLETE = {"email": "email", "name": "username"}
-_BARS = 4  # of the meter that shows how strong a password is
-_ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s.]+"  # browsers take one without a dot
+_METER_BARS = 4  # of the password strength meter
+_EMAIL_PATTERN = r"[^@\s]+@[^@\s]+\.[^@\s.]+"  # type="email" accepts a domain without a dot
 
 
-def form_of(form: Form, *buttons: Node) -> Node:
-    """The form, empty, with these buttons beside its own."""
-    note = ["p", {"class": "authnb-note", "role": "alert"}]
-    send = ["button", {"class": "authnb-primary", "data-busy": "Creating the account …"}, "Create account"]
-    return ["sign-up-form", {}, *map(_field, form.fields), note, row(send, *buttons)]
+def form_element(form: Form, *buttons: Node) -> Node:
+    """The empty form; ``buttons`` stand beside its own."""
+    error = ["p", {"class": "authnb-error", "role": "alert"}]
+    submit = [
+        "button",
+        {"class": "authnb-primary", "data-pending": "Creating the account …"},
+        "Create account",
+    ]
+    return ["sign-up-form", {}, *map(_field, form.fields), error, row(submit, *buttons)]
 
 
 def _field(field: Field) -> Node:
-    """A label; the input with its rules, and a button where it hides what is typed; a meter; what is to be said."""
+    """A label, the input with its constraints, for a password a Show button and a strength meter, and a hint."""
     secret = field.kind == "password"
     email = field.kind == "email" and field.pattern is None
-    rules = {
+    constraints = {
         "aria-required": "true" if field.required else None,
-        "pattern": _ADDRESS if email else field.pattern,
-        "data-least": field.min_length,
-        "data-most": field.max_length,
-        "data-same": field.same_as,
-        "data-misfit": "This address is not complete." if email else field.help or "This does not fit.",
+        "pattern": _EMAIL_PATTERN if email else field.pattern,
+        "data-min": field.min_length,
+        "data-max": field.max_length,
+        "data-same-as": field.same_as,
+        "data-invalid": "This address is not complete." if email else field.help or "This does not fit.",
     }
     attributes = {
         "type": field.kind,
@@ -48,12 +52,12 @@ def _field(field: Field) -> Node:
         {"type": "button", "aria-label": f"Show {field.label}", "aria-pressed": "false"},
         "Show",
     ]
-    meter = ["span", {"class": "authnb-meter", "aria-hidden": "true"}, *([["i", {}]] * _BARS)]
+    meter = ["span", {"class": "authnb-meter", "aria-hidden": "true"}, *([["i", {}]] * _METER_BARS)]
     return [
         "div",
         {"class": "authnb-field"},
         ["label", {}, field.label],
-        row(["input", attributes | rules], *([show] if secret else [])),
+        row(["input", attributes | constraints], *([show] if secret else [])),
         *([meter] if secret and not field.same_as else []),
         ["small", {"aria-live": "polite"}],
     ]

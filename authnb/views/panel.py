@@ -1,230 +1,276 @@
 """The sign-in panel: one card in the notebook.
 
-Two ways lead to the browser. The trait ``card`` holds what a saved notebook may show: the phase, the host,
-sentences. What only a live panel may show goes as a message and is kept nowhere: addresses (they hold the
-state), the user code, who signed in. From the browser come messages only; what they hold is passed on and
-forgotten.
+State reaches the browser in two ways. The synced trait ``card`` holds what may be saved with the notebook: the phase,
+the host, texts. Everything else is sent as a custom message and never synced: URLs (they hold the state), the user
+code, who signed in. The browser sends custom messages only; form values in them are passed on and not kept.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import threading
+import time
 from contextvars import copy_context
-from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from authnb.errors import AuthnbError
-from authnb.views.card import UNDER_WAY, card, live
-from authnb.views.text import lines
+from authnb.errors import AuthnbError, LoginFailed
+from authnb.signin.modes import FORM
+from authnb.signin.presence import ANSWER_TIMEOUT
+from authnb.transport.text import printable_tree
+from authnb.views.card import IN_PROGRESS, card, live_card
+from authnb.views.jupyter import JupyterOutput
+from authnb.views.pages import Pages, current_run, make_way, replace_in_cell
+from authnb.views.text import NotebookView, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from authnb.signin import Login
+    from authnb.signin.login import Login
     from authnb.views.widget import Panel
 
-_WIDGET = "application/vnd.jupyter.widget-view+json"
-_TELL_AGAIN = 1.0  # seconds; a kernel that is busy with the waiting cell cannot be asked
+_RESEND_INTERVAL = 1.0  # seconds; a kernel busy with the waiting cell answers no message
+
+
+class PanelOutput(Protocol):
+    """Where the panel appears: in a Jupyter notebook or in a marimo notebook.
+
+    ``refused``: whether a front end that is there knows no widgets.
+    """
+
+    refused: bool
+
+    def show(self, panel: Panel, text: str) -> object:
+        """Display the panel in the running cell; ``text`` says the same where no widget is shown."""
+
+    def update(self, text: str) -> None:
+        """Replace the text."""
+
+    def why_clicks_unheard(self, login: Login) -> str | None:
+        """Why this kernel processes no click while the cell waits, or None if it does."""
+
+    def page(self) -> dict[str, str | None]:
+        """What panel.js is told about the page: how to interrupt the kernel; ``busy``: what to do if that fails."""
+
+    def on_phase_shown(self, login: Login) -> None:
+        """A page shows a new phase of the card."""
+
+    def why_no_answer(self, login: Login) -> str | None:
+        """Why no front end may have answered the panel, and the remedy, in sentences; None where all show panels."""
 
 
 class PanelView:
-    """Shows a `Login` as a panel, with a plain line beside it for where no panel lives."""
+    """Shows a `Login` as a panel; as text where no front end answers that it runs the panel."""
 
     shows_forms = True
 
-    def __init__(self) -> None:
+    def __init__(self, output: PanelOutput | None = None) -> None:
+        self._output: PanelOutput = output or JupyterOutput()
         self._panel: Panel | None = None
-        self._line: Any = None
-        self._said = ""
+        self._answered = False
+        self._text: NotebookView | None = None  # where no front end answers
+        self._announced = ""
         self._awaited = False
-        self._missed = False  # the cell that waited has stopped without a session
-        self._notes = ""  # what a click came to, if anything is to be said
+        self._cell_stopped = False  # the waiting cell stopped without a session
+        self._notes = ""  # messages of the last action
         self._cell = copy_context()
+        self._pages = Pages()
         self._lock = threading.RLock()
-        self._beat: threading.Thread | None = None
+        self._heartbeat: threading.Thread | None = None
 
-    def open(self, login: Login) -> None:
-        """Show the panel in the cell that runs; again, if that was done before."""
-        # Loaded while the provider is asked: both take their time
-        from IPython.display import display  # noqa: PLC0415 - as said above
-
+    def open(self, login: Login) -> object:
+        """Display the panel in the running cell; again, if it was displayed before."""
+        # Imported while the provider is contacted: it takes its time
         from authnb.views.widget import Panel, SignUpPanel  # noqa: PLC0415 - as said above
 
-        self._cell = copy_context()
+        self._cell, run = copy_context(), current_run()
+        self._pages.session = run.session
+        replace_in_cell(login, run)
         first = self._panel is None
-        if self._panel is None:
+        if self._panel is None or self._panel.comm is None:  # closed
             self._panel = (SignUpPanel if login.sign_up else Panel)(card=self._card(login))
-            self._panel.on_msg(lambda _panel, message, secret: self._hear(login, message, secret))
-        self._awaited, self._missed = login.awaited, False
-        widget = {"model_id": self._panel.model_id, "version_major": 2, "version_minor": 0}
-        text = "A panel to sign in. Where widgets are not shown, view='text' gives a link."
-        display({_WIDGET: widget, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call] # IPython's
-        self._said = _line(login)
-        self._line = display(_bundle(self._said), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            self._panel.on_msg(lambda _panel, message, buffers: self._on_message(login, message, buffers))
+        self._awaited, self._cell_stopped = login.awaited, False
+        self._announced = _summary(login)
+        shown = self._output.show(self._panel, self._announced)
         if first:
-            login.watch(self.update)
+            login.observe(self.update)
         else:
             self.update(login)
+        return shown
 
     def update(self, login: Login) -> None:
-        """Bring panel and line up to date, from whichever thread knows."""
-        self._as_the_cell(self._update, login)
+        """Update the panel and the text output, from any thread."""
+        self._in_cell_context(self._update, login)
 
-    def _as_the_cell(self, say: Callable[[Login], None], login: Login) -> None:
-        """Send messages as the cell does that shows the panel.
+    def _in_cell_context(self, send: Callable[[Login], None], login: Login) -> None:
+        """Send messages in the context of the cell that displays the panel.
 
-        ipykernel 7.4 has a widget heard by the thread that heard the message in answer to which the widget last
-        spoke. A cell's stays; the one of a page of JupyterLab ends with the page, and the next page is not heard.
+        ipykernel 7.4 routes a widget's messages to the subshell of the parent message of what the widget last sent.
+        The main shell stays; a subshell of a JupyterLab page ends with the page, and messages of the next are lost.
         """
-        self._cell.copy().run(say, login)
+        self._cell.copy().run(send, login)
 
     def _update(self, login: Login) -> None:
         with self._lock:
             if self._panel is None:
                 return
             if self._awaited and not login.awaited:
-                self._awaited, self._missed = False, login.status != "signed_in"
+                self._awaited, self._cell_stopped = False, login.status != "signed_in"
             self._panel.card = self._card(login)
-            self._tell(login)
-            if (said := _line(login)) != self._said:
-                self._said = said
-                self._line.update(_bundle(said), raw=True)
-            if login.status in UNDER_WAY and self._beat is None:
-                self._beat = threading.Thread(
-                    target=self._as_the_cell,
-                    args=(self._keep_telling, login),
+            self._notify(login)
+            if (text := _summary(login)) != self._announced:
+                self._announced = text
+                self._output.update(text)
+            if login.status in IN_PROGRESS and self._heartbeat is None:
+                self._heartbeat = threading.Thread(
+                    target=self._in_cell_context,
+                    args=(self._send_periodically, login),
                     name="authnb-panel",
                     daemon=True,
                 )
-                self._beat.start()
+                self._heartbeat.start()
 
-    def listen(self, login: Login) -> None:
-        """Nothing: what is typed comes as a message."""
+    def poll(self, login: Login) -> None:
+        """Nothing, as long as a page may answer: what a person chooses or pastes there arrives as a message."""
+        if self._text is not None:
+            self._text.poll(login)
 
-    def choose(self, login: Login) -> None:
-        """The panel has buttons for that."""
+    def must_ask(self) -> bool:
+        """Whether another page than the one that began the sign-in may have finished it."""
+        return self._pages.must_ask()
 
     def _card(self, login: Login) -> dict[str, Any]:
-        return card(login, missed=self._missed, notes=self._notes, deaf=deaf(login), kernel=_kernel_id())
+        described = card(
+            login,
+            cell_stopped=self._cell_stopped,
+            notes=self._notes,
+            clicks_unheard=self._output.why_clicks_unheard(login),
+            page=self._output.page(),
+        )
+        return dict(printable_tree(described))
 
-    def _tell(self, login: Login) -> None:
+    def _notify(self, login: Login) -> None:
         if self._panel is not None:
-            self._panel.send(live(login, missed=self._missed, notes=self._notes, deaf=deaf(login)))
+            described = live_card(
+                login,
+                cell_stopped=self._cell_stopped,
+                notes=self._notes,
+                clicks_unheard=self._output.why_clicks_unheard(login),
+                why_asked=self._pages.why_asked,
+            )
+            pages = {"several": self._pages.several, "asked": self._pages.asked}
+            self._panel.send(printable_tree({**described, **pages, "panel": self._panel.model_id}))
 
-    def _keep_telling(self, login: Login) -> None:
-        pause = threading.Event()
-        while not pause.wait(_TELL_AGAIN):
+    def _send_periodically(self, login: Login) -> None:
+        pause, began = threading.Event(), time.monotonic()
+        while not pause.wait(_RESEND_INTERVAL):
             with self._lock:
-                if login.status not in UNDER_WAY:
-                    self._beat = None
+                if login.status not in IN_PROGRESS:
+                    self._heartbeat = None
                     return
-                self._tell(login)
+                if self._panel is not None:
+                    # Another sign-in may have changed how the host is shown
+                    self._panel.card = self._card(login)
+                self._notify(login)
+            login.answered = login.answered or self._output.refused
+            unanswered = time.monotonic() - (login.shown_since or began) > ANSWER_TIMEOUT
+            if not self._answered and (self._output.refused or unanswered):
+                self._go_on_as_text(login)
 
-    def _hear(self, login: Login, message: dict[str, Any], secret: list[memoryview]) -> None:
-        """Do what was clicked. What is raised here appears nowhere, and what takes time blocks the kernel.
+    def _go_on_as_text(self, login: Login) -> None:
+        """Go on without the panel, or end the sign-in if nothing shows that a person is there."""
+        if (why := self._output.why_no_answer(login)) is None or login.fail_unanswered(why):
+            return
+        with self._lock:
+            if self._answered:
+                return
+            if self._text is None:
+                self._text = NotebookView(why)
+                self._cell.copy().run(self._text.open, login)
+        if login.form is not None and login.awaited and self._output.why_clicks_unheard(login) is None:
+            pages = [mode for mode in login.modes if mode != FORM]
+            if pages:
+                login.start_over(pages[0])
+            else:
+                text = f"{login.host} creates accounts with a form that only the panel shows. {why}"
+                login.fail(LoginFailed("not_supported", text))
 
-        What was typed comes in a buffer: a kernel that logs its messages does not log those.
+    def _on_message(self, login: Login, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        """Dispatch a message of the panel. Exceptions raised here are lost, and slow work blocks the kernel.
+
+        Form values come in a binary buffer: a kernel that logs message content does not log those.
         """
-        deeds: dict[str, Callable[[], object]] = {
-            "hello": lambda: self._as_the_cell(self._tell, login),
-            # On a thread of its own: here an interrupt could stop it halfway
-            "cancel": lambda: self._apart(login, login.cancel),
+        actions: dict[str, Callable[[], object]] = {
+            "ready": lambda: self._in_cell_context(self._notify, login),
+            "phase_shown": lambda: self._output.on_phase_shown(login),
+            "confirm": lambda: self._confirm(login, message.get("page_id")),
+            # On threads of their own: an interrupt could stop them halfway here
+            "replaced": lambda: self._in_background(login, lambda: make_way(login)),
+            "cancel": lambda: self._in_background(login, lambda: self._cancel(login, message.get("page_id"))),
             "choose": lambda: login.choose(message.get("name")),
-            "again": lambda: login.start_over(
+            "start_over": lambda: login.start_over(
                 message["mode"] if message.get("mode") in login.modes else None
             ),
-            "fill": lambda: login.submit_form(_read(secret)),
-            "sign_out": lambda: self._apart(login, lambda: login.session.logout().problems),
-            "place": lambda: login.report(message),
-            "reach": lambda: login.report_reached(reached=message.get("reached") is True),
-            "back": lambda: self._apart(login, lambda: _refused(login)),
-            "redirect": lambda: self._apart(
-                login, lambda: login.submit_redirect(_read(secret).get("address", ""))
+            "submit_form": lambda: login.submit_form(_values(buffers)),
+            "sign_out": lambda: self._in_background(login, lambda: login.session.logout().problems),
+            "switch_account": lambda: self._in_background(login, login.switch_account),
+            "report_server": lambda: login.report(message),
+            "report_loopback": lambda: login.report_loopback(reached=message.get("reached") is True),
+            "check_redirect": lambda: self._in_background(login, lambda: _redirect_problems(login)),
+            "submit_redirect": lambda: self._in_background(
+                login, lambda: login.submit_redirect(_values(buffers).get("address", ""))
             ),
         }
-        if (deed := message.get("do")) in {"choose", "again"}:
+        with self._lock:
+            self._answered = login.answered = True
+            if self._text is not None:
+                self._text.close()
+                self._text = None
+        self._pages.on_message(message, current_run().session)
+        if (action := message.get("action")) in {"choose", "start_over"}:
             self._notes = ""
-        deeds.get(str(deed), lambda: None)()
+        actions.get(str(action), lambda: None)()
 
-    def _apart(self, login: Login, deed: Callable[[], Iterable[str] | None]) -> None:
-        """Do it on a thread of its own; what is left to say, or why it failed, is shown."""
+    def _confirm(self, login: Login, page: object) -> None:
+        """Use the sign-in, if this page is the one that was asked."""
+        if self._pages.asked in {None, page}:
+            login.confirm()
+
+    def _cancel(self, login: Login, page: object) -> list[str]:
+        """Cancel the sign-in; on the page that began it, say that another one did."""
+        elsewhere = self._pages.asked not in {None, page}
+        login.cancel()
+        return ["Another page that shares this kernel cancelled it."] if elsewhere else []
+
+    def _in_background(self, login: Login, action: Callable[[], Iterable[str] | None]) -> None:
+        """Run the action on its own thread; messages it returns, or its error, are shown."""
 
         def work() -> None:
             try:
-                self._notes = " ".join(deed() or ())
+                self._notes = " ".join(action() or ())
             except AuthnbError as error:
                 self._notes = error.description
             self.update(login)
 
-        threading.Thread(target=work, name="authnb-panel-deed", daemon=True).start()
+        threading.Thread(target=work, name="authnb-panel-action", daemon=True).start()
 
 
-def _read(secret: list[memoryview]) -> dict[str, str]:
-    """What was typed, of the texts in a message's buffer."""
-    typed = json.loads(bytes(secret[0])) if secret else {}
-    return {str(name): str(value) for name, value in typed.items()}
+def _values(buffers: list[memoryview]) -> dict[str, str]:
+    """The form values in a message's buffer."""
+    values = json.loads(bytes(buffers[0])) if buffers else {}
+    return {str(name): str(value) for name, value in values.items()}
 
 
-def deaf(login: Login) -> str | None:
-    """Why this kernel hears no click while the cell waits, or None if it does.
-
-    Before 7 a kernel does one thing after the other. From 7.1 on, messages of widgets are heard beside a cell,
-    but for one that blocks: 7.4 binds them to its thread.
-    """
-    version: tuple[int, ...] = getattr(sys.modules.get("ipykernel"), "version_info", (7, 3))[:2]
-    if not login.awaited or (version >= (7,) and not (login.blocks and version >= (7, 4))):
-        return None
-    why = f"ipykernel {'.'.join(map(str, version))} hears no click but Cancel while this cell waits. "
-    if version >= (7,):
-        return f"{why}Use await in place of wait()."
-    signin = "signup" if login.sign_up else "login"
-    return (
-        f"{why}Upgrade it (pip install -U ipykernel) and restart the kernel; or do not wait in the cell: begin with "
-        f"signin = authnb.{signin}(…), and show signin on the last line."
-    )
-
-
-def unsupported_kernel() -> str | None:
-    """Why the panel cannot work in this kernel, or None."""
-    version = getattr(sys.modules.get("ipykernel"), "__version__", "")
-    if not version.startswith("7.0."):
-        return None
-    return (
-        f"ipykernel {version} cannot update widgets from a thread, so the sign-in is shown without the panel. "
-        "Upgrade it: pip install -U ipykernel, then restart the kernel."
-    )
-
-
-def _line(login: Login) -> str:
+def _summary(login: Login) -> str:
     if login.status == "waiting":
         return f"Waiting for somebody to sign {'up' if login.form else 'in'} at {login.host}."
-    return " ".join(lines(login))
+    return " ".join(text_lines(login, with_name=False))
 
 
-def _bundle(line: str) -> dict[str, str]:
-    return {"text/plain": line, "text/html": f'<p class="authnb-line">{escape(line)}</p>'}
-
-
-def _refused(login: Login) -> list[str]:
+def _redirect_problems(login: Login) -> list[str]:
     address = login.refused_redirect()
     if address is None:
         return []
     return [
         f"{login.host} sends no answer to {address}. Have that address registered there, or take another way."
     ]
-
-
-def _kernel_id() -> str | None:
-    """The kernel's id as the Jupyter server knows it, for its interrupt."""
-    ipykernel = sys.modules.get("ipykernel")
-    if ipykernel is None:
-        return None
-    from ipykernel.connect import get_connection_file  # noqa: PLC0415 - there is a kernel
-
-    try:
-        return Path(get_connection_file()).stem.removeprefix("kernel-")
-    except RuntimeError:
-        return None

@@ -1,39 +1,57 @@
-"""The plain views: a few lines in a terminal, the same as simple HTML in a notebook."""
+"""The plain views: lines of text in a terminal, the same as simple HTML in a notebook."""
 
 from __future__ import annotations
 
-import sys
+import threading
+from contextvars import copy_context
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from authnb.errors import AuthnbError
+from authnb.transport.text import printable
+from authnb.views.prompt import ask_choice, notebook_line, prompt_for_address, say, terminal_line
+
 if TYPE_CHECKING:
-    from authnb.signin import Login
+    from authnb.flows.steps import Verification
+    from authnb.signin.login import Login
+
+NAME, _LINE = 80, 8000  # characters of a person's name, and of a line
+_PASTE_HINT = (
+    "Sign in there. Your browser then shows an error page: copy its whole address and paste it here."
+)
+# An output cannot be removed; panel.css hides this one
+_NOTHING = {"text/plain": "", "text/html": '<div class="authnb-text"></div>'}
 
 
-_BY_HAND = "Sign in there. You end on a page that cannot be shown: copy its whole address and paste it here."
+def text_lines(login: Login, *, with_name: bool = True) -> list[str]:
+    """The state of a sign-in as printable lines, safe for a terminal; ``with_name=False`` where the text is saved."""
+    return [printable(line, _LINE) for line in _lines(login, with_name=with_name)]
 
 
-def lines(login: Login) -> list[str]:
-    """Where a sign-in is, in plain sentences. The address to open stands alone on its line."""
+def _lines(login: Login, *, with_name: bool) -> list[str]:
+    """The state of a sign-in in plain sentences. The URL to open stands alone on its line."""
     host = login.host
-    if login.status in {"starting", "choosing"}:
-        choices = [f"{number}  {name}" for number, name in enumerate(login.choices, 1)]
-        asks = login.status == "choosing"
-        return ["Where do you want to sign in?", *choices] if asks else [f"Signing in at {host} …"]
-    if login.status == "waiting":
-        verification = login.verification()
+    if login.status == "choosing":
+        return [
+            "Where do you want to sign in?",
+            *(f"{number}  {name}" for number, name in enumerate(login.choices, 1)),
+        ]
+    verification = _verification(login)
+    if verification is None and login.status in {"starting", "waiting"}:
+        return [f"Signing in at {host} …", *([login.pending] if login.pending else [])]
+    if verification is not None:
         page = verification.sign_up_uri
         first = [f"Create an account at {host} first, on this page:", page] if page else []
         if verification.user_code is None:
             text = [*first, f"To sign in at {host}, open this address in your browser:", verification.uri]
-            return [*text, *([_BY_HAND] if login.mode == "paste" else []), *_reason(login)]
+            return [*text, *([_PASTE_HINT] if login.mode == "paste" else []), *_reason(login)]
         text = [*first, f"To sign in at {host}, open this address on any device:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
         return [*text, *_reason(login)]
     if login.status == "signed_in":
         remembered = " (remembered)" if login.remembered else ""
-        text = [f"Signed in{_as_whom(login)} at {host}{remembered}."]
+        text = [f"Signed in{_user_suffix(login) if with_name else ''} at {host}{remembered}."]
         if login.not_stored is not None:
             text.append(f"This sign-in will not be remembered. {login.not_stored.description}")
         return text
@@ -41,10 +59,9 @@ def lines(login: Login) -> list[str]:
 
 
 def html(login: Login) -> str:
-    """The same as simple HTML: no script, no style of its own but a little room."""
+    """The same as simple HTML, without scripts or styles."""
     host = escape(login.host)
-    if login.status == "waiting":
-        verification = login.verification()
+    if (verification := _verification(login)) is not None:
         address = escape(verification.uri_complete or verification.uri)
         link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">'
         page = verification.sign_up_uri
@@ -52,7 +69,7 @@ def html(login: Login) -> str:
         first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
         if verification.user_code is None:
             then = "Waiting for you to sign in there. This notebook goes on by itself."
-            then = " ".join([_BY_HAND if login.mode == "paste" else then, *_reason(login)])
+            then = " ".join([_PASTE_HINT if login.mode == "paste" else then, *_reason(login)])
             return f"{first}<p>{link}<b>Sign in at {host}</b></a></p><p>{escape(then)}</p>"
         page = escape(verification.uri)
         return (
@@ -61,7 +78,7 @@ def html(login: Login) -> str:
             "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself. "
             f"{escape(' '.join(_reason(login)))}</p>"
         )
-    text = "<br>".join(escape(line) for line in lines(login))
+    text = "<br>".join(escape(line) for line in text_lines(login, with_name=False))
     return f"<p>{text}</p>"
 
 
@@ -72,84 +89,132 @@ class TerminalView:
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None
+        self._asked = False
 
     def open(self, login: Login) -> None:
-        """Nothing yet: what is sure to follow within a second needs no line of its own."""
+        """Print nothing yet: the next state follows within a second. Unless the caller waits, from its thread."""
+        if not login.awaited:
+            login.observe(self.update)
 
     def update(self, login: Login) -> None:
-        """Print the state, unless it was printed already."""
-        text = lines(login)
+        """Print the state once."""
+        text = text_lines(login)
         # An error is raised right after, and says the same
-        if text != self._shown and login.status in {"waiting", "signed_in"}:
-            print("\n".join(text), file=sys.stderr, flush=True)  # noqa: T201 - this is what it is for
+        if text != self._shown and (login.pending or login.status in {"waiting", "signed_in"}):
+            say(text)
         self._shown = text
 
-    def listen(self, login: Login) -> None:
-        """Take the address a person ended on, where that is the way."""
-        from authnb.views.typed import take_address, terminal_line  # noqa: PLC0415 - only where it is typed
+    def must_ask(self) -> bool:
+        """No: nothing is known of other pages."""
+        return False
 
-        take_address(login, terminal_line)
-
-    def choose(self, login: Login) -> str | None:
-        """Let the person name one by its number."""
-        return _ask_which(login)
+    def poll(self, login: Login) -> None:
+        """Print a new state; ask for a choice by number, and for the pasted redirect in the mode ``paste``."""
+        self.update(login)
+        if login.status == "choosing":
+            say(text_lines(login))
+            ask_choice(login)
+        elif login.status == "waiting" and not self._asked:
+            self._asked = True
+            prompt_for_address(login, terminal_line)
 
 
 class NotebookView:
-    """One output that changes as the sign-in goes on."""
+    """Outputs with the state of a sign-in: a new one whenever the person has to act, updated once they have.
+
+    Not every front end applies updates (Qt Console, Spyder and Jupyter Console do not). ``note``: beside a panel,
+    why the person has to act here; then nothing else is displayed.
+    """
 
     shows_forms = False
 
-    def __init__(self) -> None:
+    def __init__(self, note: str = "") -> None:
+        self._note = note
         self._handle: Any = None
         self._shown: dict[str, str] | None = None
+        self._asked = self._observing = self._closed = False
+        self._cell = copy_context()
+        self._lock = threading.RLock()
 
     def open(self, login: Login) -> None:
-        """Show the state now, in the cell that runs."""
-        from IPython.display import display  # noqa: PLC0415 - there is a kernel, so it is loaded
-
-        self._shown = _bundle(login)
-        self._handle = display(self._shown, raw=True, display_id=True)  # type: ignore[no-untyped-call] # IPython's
+        """Display the state in the running cell, once there is something to do."""
+        self._cell = copy_context()
+        with self._lock:
+            self._replace(_NOTHING)
+            self._handle = self._shown = None
+        if self._observing:
+            self.update(login)
+        else:
+            self._observing = True
+            login.observe(self.update)
 
     def update(self, login: Login) -> None:
-        """Change what is shown."""
-        bundle = _bundle(login)
-        if bundle != self._shown:
+        """Display the current state, from any thread, in the cell that shows the sign-in."""
+        self._cell.copy().run(self._update, login)
+
+    def close(self) -> None:
+        """Remove what is displayed: another view shows it."""
+        with self._lock:
+            self._closed = True
+            self._replace(_NOTHING)
+
+    def _update(self, login: Login) -> None:
+        from IPython.display import display  # noqa: PLC0415 - there is a kernel, so it is loaded
+
+        acts = login.status == "choosing" or _verification(login) is not None
+        bundle = _mime_bundle(login, self._note) if acts or not self._note else _NOTHING
+        with self._lock:
+            if self._closed or bundle == self._shown:
+                return
+            if not acts and self._handle is not None:
+                self._replace(bundle)
+            elif acts or (not self._note and (login.pending or login.status != "starting")):
+                self._replace(_NOTHING)
+                self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call] # IPython's
             self._shown = bundle
+
+    def _replace(self, bundle: dict[str, str]) -> None:
+        if self._handle is not None:
             self._handle.update(bundle, raw=True)
 
-    def listen(self, login: Login) -> None:
-        """Take the address a person ended on, where that is the way."""
-        from authnb.views.typed import notebook_line, take_address  # noqa: PLC0415 - only where it is typed
+    def must_ask(self) -> bool:
+        """No: nothing is known of other pages."""
+        return False
 
-        take_address(login, notebook_line)
-
-    def choose(self, login: Login) -> str | None:
-        """Let the person name one by its number."""
-        return _ask_which(login)
-
-
-def _ask_which(login: Login) -> str:
-    names = list(login.choices)
-    print("\n".join(lines(login)), file=sys.stderr, flush=True)  # noqa: T201 - the question
-    while True:
-        answer = input("Number: ").strip()
-        if answer in names:
-            return answer
-        if answer.isdecimal() and 0 < int(answer) <= len(names):
-            return names[int(answer) - 1]
+    def poll(self, login: Login) -> None:
+        """Ask for a choice by number, and for the pasted redirect in the mode ``paste``."""
+        if login.status == "choosing":
+            ask_choice(login)
+        elif login.status == "waiting" and not self._asked:
+            self._asked = True
+            prompt_for_address(login, notebook_line)
 
 
-def _bundle(login: Login) -> dict[str, str]:
-    return {"text/plain": "\n".join(lines(login)), "text/html": html(login)}
+def _verification(login: Login) -> Verification | None:
+    """What the person has to open, if the sign-in waits for that."""
+    if login.status != "waiting" or login.form is not None:
+        return None
+    try:
+        return login.verification(0)
+    except (AuthnbError, TimeoutError):
+        return None  # ended or restarted meanwhile; the next state follows
+
+
+def _mime_bundle(login: Login, note: str) -> dict[str, str]:
+    lines = [*text_lines(login, with_name=False), *([note] if note else [])]
+    text = html(login) + (f"<p>{escape(note)}</p>" if note else "")
+    return {
+        "text/plain": "\n".join(lines),
+        "text/html": f'<div class="authnb-text">{text}</div>' if note else text,
+    }
 
 
 def _reason(login: Login) -> list[str]:
-    """Why this way, unless it is the ordinary one."""
-    return [login.why] if login.why and login.mode != "loopback" else []
+    """Why this mode, unless it is the ordinary one."""
+    return [login.reason] if login.reason and login.mode != "loopback" else []
 
 
-def _as_whom(login: Login) -> str:
+def _user_suffix(login: Login) -> str:
     user = login.session.user or {}
-    name = user.get("name") or user.get("preferred_username") or user.get("email") or user.get("sub")
-    return f" as {name}" if name else ""
+    name = user.get("name") or user.get("preferred_username") or user.get("email")
+    return f" as {printable(name, NAME)}" if name else ""

@@ -1,8 +1,9 @@
-"""The widget of the panel, on anywidget: a card to draw, and the scripts that draw it."""
+"""The panel's anywidget: the card as a trait, and the scripts that render it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -15,14 +16,14 @@ def _script(*names: str) -> str:
 
 
 class Panel(anywidget.AnyWidget):
-    """Draws the card of a sign-in."""
+    """Renders the card of a sign-in."""
 
-    _esm = _script("panel.js", "around.js")
+    _esm = _script("panel.js", "environment.js", "floating.js")
     _css = _STATIC / "panel.css"
-    card = traitlets.Dict().tag(sync=True)
+    card: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
 
 class SignUpPanel(Panel):
-    """The same, able to show a form."""
+    """The same, with the sign-up form."""
 
-    _esm = _script("panel.js", "around.js", "form.js")
+    _esm = _script("panel.js", "environment.js", "floating.js", "form.js")

@@ -1,6 +1,6 @@
-"""Measure authnb against what people would use instead: ``make bench``, or ``make bench ARGS=startup`` for one.
+"""Compare authnb with other libraries: ``make bench``, or ``make bench ARGS=startup`` for one.
 
-All measures write ``REPORT.md`` and ``plots/``; some of them only print. How one is written: `bench.measuring`.
+Running all measures writes ``REPORT.md`` and ``plots/``; running some only prints. How to write one: `bench.measuring`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parent
 # Not this folder: a measure may be named as a package is
-sys.path[:1] = [str(HERE.parent), str(HERE.parent / "browser")]
+sys.path[:1] = [str(HERE.parent), str(HERE.parent / "helpers"), str(HERE.parent / "browser")]
 
 from bench import report  # noqa: E402 - found by the path above
 from bench.measuring import MEASURES, ROOT, Bench  # noqa: E402 - the same
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def environment() -> str:
-    """The Python of the environment with the peers, made when needed, and authnb as it is now."""
+    """The Python of an environment with the other libraries, created if needed, and the current authnb."""
     lines = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     python = from_pypi(*(line for line in lines if line and not line.startswith("#")))
     pip = [
@@ -45,7 +45,7 @@ def environment() -> str:
 
 
 def measured(name: str, bench: Bench) -> Result | None:
-    """The result of one measure; None if it failed, which is told."""
+    """The result of one measure; None if it failed, which is reported."""
     sys.stderr.write(f"{name} …\n")
     try:
         result: Result = import_module(f"bench.{name}").measure(bench)
@@ -60,7 +60,7 @@ def measured(name: str, bench: Bench) -> Result | None:
 
 
 def load() -> float:
-    """How many processes want a core; not told everywhere."""
+    """The load average, where the system reports one."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""What a signed-in session adds to a call, and to many at the moment the token ends."""
+"""The overhead of a signed-in session on one request, and on many when the token expires."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bench.serving import fast_api
 from requests.adapters import HTTPAdapter
 
 import authnb
-from authnb.answers import Token
-from authnb.session import Session
-from authnb.storage import Account, MemoryStorage
+from authnb.oauth.responses import Token
+from authnb.session.session import Session
+from authnb.storage.base import Account, MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ DISTANCE = 0.1  # seconds to the token endpoint, as over the internet
 
 
 def measure(bench: Bench) -> Result:
-    """The same calls with each session, in turn, in this process; the API in another."""
+    """The same requests with each session, interleaved, in this process; the API runs in another."""
     with fast_api() as url:
         sessions = {"requests, static header": bare(), "authnb": ours(url), "Authlib": authlibs(url)}
         one = interleaved(
@@ -92,28 +92,28 @@ def measure(bench: Bench) -> Result:
 
 
 def bare() -> requests.Session:
-    """What there would be without any library."""
+    """A bare `requests` session."""
     session = requests.Session()
     session.headers["Authorization"] = "Bearer a0"
     return with_room(session)
 
 
 def authlibs(url: str) -> OAuth2Session:
-    """Authlib's."""
+    """Authlib's session."""
     return with_room(OAuth2Session("notebook", token=token(), token_endpoint=url + "/token"))
 
 
 def ours(url: str, left: float = 3600) -> Session:
-    """Signed in, with nobody having been asked."""
+    """A session of authnb, without a sign-in by a person."""
     provider = authnb.Provider(url, token_endpoint=url + "/token")
     client = authnb.Client(provider, client_id="notebook", scope="read")
     account = Account(profile="default", issuer=url, client_id="notebook")
     kept = Token(token(left))
-    return with_room(Session.signed_in(client, kept, account=account, storage=MemoryStorage(), api=url))
+    return with_room(Session.from_sign_in(client, kept, account=account, storage=MemoryStorage(), api=url))
 
 
 def token(left: float = 3600) -> dict[str, object]:
-    """A token answer that ends so many seconds from now."""
+    """A token response that expires in so many seconds."""
     end = int(time.time() + left)
     return {
         "access_token": "a0",
@@ -125,14 +125,14 @@ def token(left: float = 3600) -> dict[str, object]:
 
 
 def with_room(session: Any) -> Any:
-    """With a connection for each thread."""
+    """The session with a connection for each thread."""
     session.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
-    session.trust_env = False  # ours looks for no proxy to this machine, which would seem its merit
+    session.trust_env = False  # authnb looks up no proxy for loopback, which would count in its favour
     return session
 
 
 def seconds_alone(session: requests.Session, url: str, calls: int) -> float:
-    """So many calls, one after the other."""
+    """Seconds for so many consecutive requests."""
     begin = time.perf_counter()
     for _ in range(calls):
         session.get(url)
@@ -140,12 +140,12 @@ def seconds_alone(session: requests.Session, url: str, calls: int) -> float:
 
 
 def seconds_together(session: requests.Session, url: str, calls: int) -> float:
-    """So many calls of each thread."""
+    """Seconds for so many requests in each thread."""
     return seconds_of_all(lambda: seconds_alone(session, url, calls))
 
 
 def seconds_to_refresh(url: str) -> float:
-    """One renewal, and nothing else."""
+    """Seconds for one renewal alone."""
     session = ours(url, left=-1)
     begin = time.perf_counter()
     session.ensure_active_token()
@@ -153,13 +153,13 @@ def seconds_to_refresh(url: str) -> float:
 
 
 def seconds_of_stampede(url: str) -> float:
-    """From when all call with a token that has just ended, until all have their answer."""
+    """Seconds from when all threads send a request with an expired token until all have a response."""
     session = ours(url, left=-1)
     return seconds_of_all(lambda: session.get(url))
 
 
 def seconds_of_all(work: Callable[[], object]) -> float:
-    """So many threads at once, until the last is done."""
+    """Seconds until the last of so many threads has finished."""
     start = threading.Barrier(THREADS + 1)
 
     def one() -> None:
@@ -177,11 +177,11 @@ def seconds_of_all(work: Callable[[], object]) -> float:
 
 
 def microseconds(work: Callable[[], object], times: int) -> Sample:
-    """Of one call."""
+    """Microseconds for one request."""
     number = 2000
     return scaled(Sample(tuple(timeit.repeat(work, number=number, repeat=times))), 1e6 / number)
 
 
 def scaled(sample: Sample, by: float) -> Sample:
-    """In another unit."""
+    """The sample in another unit."""
     return Sample(tuple(value * by for value in sample.values))

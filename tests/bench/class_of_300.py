@@ -1,4 +1,4 @@
-"""A class of 300 arrives at the embedded provider within a minute."""
+"""A class of 300 people signs in at the embedded provider within a minute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEARNERS, MINUTE = 300, 60.0
 
 @dataclass
 class Lesson:
-    """What happened: the seconds of each answer, of each learner from the first page to the first reading, errors."""
+    """The seconds of each response, those of each learner from the first page to the API response, and errors."""
 
     answers: list[float] = field(default_factory=list)
     learners: list[float] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Lesson:
 
 
 def measure(bench: Bench) -> Result:
-    """The same class, arriving at the same moments, at each provider."""
+    """The same class with the same arrival times at each provider."""
     learners, within = (3, 0.1) if bench.tiny else (LEARNERS, MINUTE)
     rows, goals = [], []
     with ExitStack() as stack:
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Result:
 
 
 async def held(server: Server, learners: int, within: float) -> Lesson:
-    """One class at one provider."""
+    """Run one class at one provider."""
     dice = random.Random(300)  # noqa: S311 - the same class again and again
     lesson = Lesson()
     async with visit(server.name, server.issuer) as site:

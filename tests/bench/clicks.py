@@ -1,4 +1,4 @@
-"""From a click in JupyterLab to what a person sees of it: the panel's buttons beside an `ipywidgets.Button`."""
+"""The time from a click in JupyterLab to its visible effect: the panel's buttons and an `ipywidgets.Button`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ panel = Panel(card=signin._view._panel.card)
 for widgets in ([button, label], [panel]):
     print(sum(len(json.dumps(widget.get_state())) for widget in widgets))
 print(len(panel._esm) + len(panel._css))"""
-# Until the frame after the first change, as the browser's own clock has it
+# Until the frame after the first change, by the browser's clock
 CLICK = """([selector, seen]) => new Promise((resolve) => {
     const all = '.jp-NotebookPanel:not(.lm-mod-hidden) ';
     const button = [...document.querySelectorAll(all + selector)].at(-1);
@@ -51,8 +51,8 @@ CLICK = """([selector, seen]) => new Promise((resolve) => {
 
 
 def measure(bench: Bench) -> Result:
-    """Each click in turn, in one page."""
-    from harness import CHROMIUM, Desk, Server, login  # noqa: PLC0415 - only where it is measured
+    """Each click in turn, on one page."""
+    from harness import CHROMIUM, JupyterPage, Server, login  # noqa: PLC0415 - only where it is measured
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the same
 
     with (
@@ -62,8 +62,8 @@ def measure(bench: Bench) -> Result:
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        desk = Desk(server, chromium)
-        with desk.notebook(BUTTON, login(demo, mode="device", then="signin"), SIZES) as notebook:
+        jupyter = JupyterPage(server, chromium)
+        with jupyter.notebook(BUTTON, login(demo, mode="device", then="signin"), SIZES) as notebook:
             notebook.run_all()
             notebook.panel.locator(".authnb-code").wait_for()
             notebook.page.locator(".widget-button, .jupyter-button").first.wait_for()
@@ -75,7 +75,7 @@ def measure(bench: Bench) -> Result:
             }
             times = interleaved(runs, bench.times(15))
             sizes = [int(line) for line in json.loads(notebook.outputs(2))[0]["text"].split()]
-        desk.close()
+        jupyter.close()
         chromium.close()
     slowest = max(max(sample.values) for name, sample in times.items() if name.startswith("authnb"))
     rows = [(name, f"{sample:.0f}") for name, sample in times.items()]
@@ -105,12 +105,12 @@ def measure(bench: Bench) -> Result:
 
 
 def click(notebook: Notebook, selector: str, seen: str) -> float:
-    """Click the last of these; milliseconds until something changes there."""
+    """Click the last matching element; milliseconds until the DOM changes."""
     return float(notebook.page.evaluate(CLICK, [selector, seen]))
 
 
 def switch(notebook: Notebook) -> float:
-    """Take the other way, and wait until that is there."""
+    """Switch to the other mode and wait until it is shown."""
     code = notebook.panel.locator(".authnb-code")
     other = "loopback" if code.count() else "device"
     took = click(notebook, f".authnb [data-mode={other}]", ".authnb-body")

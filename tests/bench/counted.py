@@ -1,4 +1,4 @@
-"""The embedded provider, noting what clients ask of it."""
+"""The embedded provider with a log of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from authnb.demo import DemoProvider
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# The Hub's paths and ours; and where libraries want the answer that do not let one choose
+# The Hub's paths and the demo's, and the redirect URIs of libraries with fixed ones
 _HUB = {"/oauth/device": "/device_authorization", "/oauth/token": "/token"}
 _PLACES = "http://localhost http://localhost/"
 _PAGES = ("/authorize", "/consent", "/login", "/signup", "/device", "/static", "/favicon.ico", "/api/")
@@ -22,16 +22,16 @@ _DOCUMENTS = ("/.well-known/", "/jwks")
 
 
 class Counted(DemoProvider):
-    """``asked`` holds the paths that clients asked for, in order; the person's pages and the API are not among them.
+    """``asked`` holds the paths requested by clients, in order, without the person's pages and the API.
 
-    ``times`` holds every path with the begin and the end of its answer (``time.monotonic``).
-    Its metadata and keys may be kept for an hour, as large providers allow.
+    ``times`` holds every path with the start and end of its response (``time.monotonic``).
+    Its metadata and keys may be cached for an hour, as with large providers.
     """
 
     def __init__(self, **settings: Any) -> None:
         self._folder = tempfile.TemporaryDirectory()
         path = Path(self._folder.name) / "provider.sqlite"
-        DemoProvider(path).start().close()  # a provider reads its clients when it starts
+        DemoProvider(path).start().close()  # the provider reads its clients at startup
         with closing(sqlite3.connect(path)) as database, database:
             database.execute(
                 "UPDATE clients SET redirect_uris = redirect_uris || ? WHERE id = ?",
@@ -40,12 +40,12 @@ class Counted(DemoProvider):
         super().__init__(path, redirect_uris=_PLACES.split(), **settings)
 
     def close(self) -> None:
-        """Stop, and leave nothing."""
+        """Stop, and remove all files."""
         super().close()
         self._folder.cleanup()
 
     def start(self) -> Self:
-        """Open the port and answer."""
+        """Open the port and serve requests."""
         super().start()
         self.asked: list[str] = []
         self.times: list[tuple[str, float, float]] = []

@@ -1,6 +1,6 @@
-"""An API, and a token endpoint as far away as the first argument says in seconds, that cost next to nothing.
+"""An API and a token endpoint with next to no cost; the first argument is the token endpoint's latency in seconds.
 
-A process of its own: prints its address. Every GET is answered alike; each POST with a new token.
+Runs as a process and prints its URL. Every GET gets the same response, each POST a new token.
 """
 
 import asyncio

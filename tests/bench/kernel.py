@@ -1,4 +1,4 @@
-"""The first cell of a new kernel, up to the link that it shows."""
+"""The first cell of a new kernel, until it shows the link."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CELLS = {"authnb_panel": _CELL.format(view="panel"), "authnb": _CELL.format(vie
 
 
 def seconds_to_link(bench: Bench, demo: Counted, library: str) -> float:
-    """From when the cell is sent until the link arrives at the front end, in any message."""
+    """Seconds from sending the cell until any message with the link arrives at the front end."""
     script = HERE / "logins" / f"with_{library}.py"
     code = _CELLS.get(library) or script.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as home:

@@ -1,4 +1,4 @@
-"""From the person's yes to the cell that goes on."""
+"""The time from the person's consent until the cell continues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATE = 0.05  # seconds
 
 
 def measure(bench: Bench) -> Result:
-    """Sign-ins in one other process, with both ways."""
+    """Sign-ins in another process, by both flows."""
     with Counted(device_interval=INTERVAL) as demo:
         demo.visit(f"{demo.issuer}/device")  # the account is created once, before
         callbacks = sign_ins(bench, demo, "loopback", bench.times(30), by_browser)
@@ -75,7 +75,7 @@ def measure(bench: Bench) -> Result:
 def sign_ins(
     bench: Bench, demo: Counted, mode: str, times: int, agree: Callable[[Counted, str, str | None], float]
 ) -> list[tuple[float, float, float, list[float]]]:
-    """Of each: when the person had said yes, when ``await`` returned, the token endpoint's time, the polls' gaps."""
+    """For each: when consent was given, when ``await`` returned, the token endpoint's duration, the polls' gaps."""
     found = []
     with (
         tempfile.TemporaryDirectory() as home,
@@ -90,7 +90,7 @@ def sign_ins(
         for turn in range(times):
             del demo.times[:]
             uri, user_code = told(process)
-            # A person reads first, the device's at any moment between two polls
+            # A person reads first; with the device flow, consent comes at any moment between two polls
             time.sleep(1 if turn == 0 else random.uniform(0.1, 0.1 + INTERVAL))  # noqa: S311 - no secret
             said_yes = agree(demo, uri, user_code)
             done = told(process)
@@ -103,12 +103,12 @@ def sign_ins(
 
 
 def told(process: subprocess.Popen[str]) -> Any:
-    """The next line of the worker."""
+    """The next line of the worker's output."""
     return json.loads(process.stdout.readline())  # type: ignore[union-attr] # it is a pipe
 
 
 def by_browser(demo: Counted, uri: str, _user_code: str | None) -> float:
-    """When the browser had the answer that sends it to the callback."""
+    """When the browser received the redirect to the callback."""
     sent = []
 
     def observe(_request: Any, response: Any) -> None:
@@ -124,6 +124,6 @@ def by_browser(demo: Counted, uri: str, _user_code: str | None) -> float:
 
 
 def by_code(demo: Counted, _uri: str, user_code: str | None) -> float:
-    """When the provider had the person's yes: the last thing sent to the device's page."""
+    """When the provider received the consent: the last request to the device page."""
     demo.approve(str(user_code))
     return [begin for path, begin, _ in demo.times if path == "/device"][-1]

@@ -1,7 +1,7 @@
-"""Signs in again and again, telling when it has. Arguments: the mode, how often.
+"""Signs in repeatedly and reports when each sign-in is done. Arguments: the mode, the number of sign-ins.
 
 Prints a line in JSON for each ``Verification``, then one with the time (``time.monotonic``, the same in all
-processes) at which ``await`` returned. A line on standard input begins the next.
+processes) at which ``await`` returned. A line on standard input starts the next.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 import time
 
 import authnb
-from authnb.storage import MemoryStorage
+from authnb.storage.base import MemoryStorage
 
 
 async def main() -> None:

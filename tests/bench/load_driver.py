@@ -1,7 +1,7 @@
-"""People in front of browsers, and clients, many at once; they do the same at every OpenID Provider.
+"""Many concurrent people with browsers, and clients, that behave in the same way at every OpenID Provider.
 
-A `Browser` follows redirects and fills in whatever form it is shown. `repeat` has so many workers do something again
-and again for so long.
+A `Browser` follows redirects and fills in any form it is shown. `repeat` runs a task in so many workers for a given
+time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-REDIRECT_URI = "http://127.0.0.1:9/callback"  # nobody listens there: a browser stops before it
+REDIRECT_URI = "http://127.0.0.1:9/callback"  # nobody listens there; the browser does not follow it
 PASSWORD = "a long passphrase"
 SCOPE = ("openid", "profile", "email", "measurements:read")
 FORM = re.compile(r"<form([^>]*)>(.*?)</form>", re.DOTALL)
@@ -33,12 +33,12 @@ ATTRIBUTE = re.compile(r'\b([a-z-]+)="([^"]*)"')
 
 
 class Failed(Exception):
-    """A provider did not answer as it should; the text says where and how."""
+    """An unexpected response of a provider; the text says which."""
 
 
 @dataclass
 class Site:
-    """A provider: the addresses it publishes, connections to it, and how long each of its answers took."""
+    """A provider: its endpoints, connections to it, and the duration of each response."""
 
     name: str
     issuer: str
@@ -48,7 +48,7 @@ class Site:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     async def send(self, http: aiohttp.ClientSession, method: str, url: str, **more: Any) -> tuple[str, str]:
-        """Ask, and give where the answer leads, and its text."""
+        """Send a request; the URL it leads to, and the response's text."""
         started = time.perf_counter()
         async with http.request(method, url, allow_redirects=False, **more) as response:
             text = await response.text()
@@ -58,7 +58,7 @@ class Site:
         return response.headers.get("Location", ""), text
 
     async def sign_up(self, name: str) -> None:
-        """Create an account on the page for it."""
+        """Create an account on the sign-up page."""
         async with self._browser() as browser:
             await browser.open(f"{self.issuer}/signup")
             await browser.submit(name)
@@ -66,7 +66,7 @@ class Site:
             raise Failed(f"{self.name}: {name} got no account")
 
     async def sign_in(self, name: str) -> dict[str, Any]:
-        """Go all the way from the link to the tokens: sign-in form, consent page, code, token endpoint."""
+        """From the authorization URL to the token response: sign-in form, consent page, code, token endpoint."""
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
         query = {
@@ -91,12 +91,12 @@ class Site:
         return await self._tokens(grant_type="authorization_code", **code)
 
     async def refresh(self, tokens: dict[str, Any]) -> dict[str, Any]:
-        """Give what comes for the refresh token, which stays as it is where it is not rotated."""
+        """The refresh token after a renewal: a new one, or the same if the provider does not rotate it."""
         fresh = await self._tokens(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
         return tokens | fresh
 
     async def read(self, url: str, tokens: dict[str, Any]) -> None:
-        """Read with the access token."""
+        """Call the API with the access token."""
         await self.send(self.http, "GET", url, headers={"Authorization": "Bearer " + tokens["access_token"]})
 
     async def _tokens(self, **parameters: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Site:
 
 
 class Browser:
-    """A browser with cookies of its own, and the person who uses it."""
+    """A browser with its own cookies, and the person who uses it."""
 
     def __init__(self, site: Site, http: aiohttp.ClientSession) -> None:
         self._site = site
@@ -130,11 +130,11 @@ class Browser:
 
     @property
     def at_client(self) -> bool:
-        """Whether the provider has sent the browser back."""
+        """Whether the browser was redirected to the client."""
         return self.url.startswith(REDIRECT_URI)
 
     async def open(self, url: str, data: dict[str, str] | None = None) -> None:
-        """Open a page and follow where it leads, to the door of the client."""
+        """Open a page and follow redirects up to the client's redirect URI."""
         method = "POST" if data else "GET"
         while True:
             location, self._text = await self._site.send(self._http, method, url, data=data)
@@ -144,7 +144,7 @@ class Browser:
             method, data = "GET", None
 
     async def submit(self, name: str) -> None:
-        """Fill in the page's first form in that person's name, allow what is asked, and send it."""
+        """Fill in the page's first form for that person, consent, and submit it."""
         answers = {"name": name, "sub": name, "email": f"{name}@example.org", "decision": "allow"}
         answers |= {"password": PASSWORD, "password_again": PASSWORD}
         form = FORM.search(self._text)
@@ -161,7 +161,7 @@ class Browser:
 
 @asynccontextmanager
 async def visit(name: str, issuer: str, secret: str | None = None) -> AsyncIterator[Site]:
-    """A provider with its metadata, ready to be used."""
+    """A provider with its metadata."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
         site = Site(name, issuer, http, secret)
@@ -171,7 +171,7 @@ async def visit(name: str, issuer: str, secret: str | None = None) -> AsyncItera
 
 
 async def repeat(work: Callable[[int], Awaitable[None]], workers: int, seconds: float) -> float:
-    """Give how often a second so many workers get their work done; what was begun is finished, and counts."""
+    """Tasks per second of so many workers; tasks under way at the end are finished and count."""
     started = time.perf_counter()
     done = 0
 

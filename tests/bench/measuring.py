@@ -1,14 +1,13 @@
-"""How a measure is written.
+"""How to write a measure.
 
 A measure is a module of this folder with one function, and its name in `MEASURES`::
 
     def measure(bench: Bench) -> Result: ...
 
-It starts what it needs (a ``DemoProvider`` in this process, peers as processes of ``bench.python``), takes
-times with `interleaved`, counts with ``bench.times(full)``, and gives one `Result`: a table, what was to be
-reached, and bars for a plot if people would rather look. Peers that `Bench.has` does not know are left out. With
-``bench.tiny`` it only shows that it works, within a second or two: the test suite runs it so, without the peers.
-Nothing here asserts on time.
+It starts what it needs (a ``DemoProvider`` in this process, other libraries as processes of ``bench.python``), measures
+times with `interleaved`, repeats ``bench.times(full)`` times, and returns one `Result`: a table, goals, and optionally
+bars for a plot. Libraries for which `Bench.has` is false are left out. With ``bench.tiny`` it takes a second or two and
+only shows that it works: the test suite runs it so, without the other libraries. Nothing here asserts on time.
 """
 
 from __future__ import annotations
@@ -33,6 +32,9 @@ MEASURES = (
     "round_trips",
     "latency",
     "calls",
+    "adapter_calls",
+    "async_expiry",
+    "served",
     "stampede",
     "memory",
     "identity",
@@ -45,25 +47,25 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured of one thing, again and again, in one unit."""
+    """Repeated measurements of one quantity, in one unit."""
 
     values: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median."""
         return statistics.median(self.values)
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """Between these two lies half of them: the spread."""
+        """The first and third quartile."""
         if len(self.values) == 1:
             return self.values[0], self.values[0]
         low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
         return low, high
 
     def over(self, other: Sample) -> Sample:
-        """The ratios, each with its neighbour in time: what slows the machine slows both."""
+        """The ratios of neighbours in time, so that the machine's load affects both alike."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
     def __format__(self, spec: str) -> str:
@@ -74,7 +76,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A line of what is to be reached, and what was. ``why`` is told if it was not, with what was tried."""
+    """A goal and the measured value. ``why`` explains a missed goal and what was tried."""
 
     what: str
     to_reach: str
@@ -86,7 +88,7 @@ class Goal:
 def at_most(
     what: str, limit: float, measured: float, *, unit: str = "", spec: str = ".2f", why: str = ""
 ) -> Goal:
-    """A goal that is a figure not to be exceeded; ``why`` it is, should it be."""
+    """A goal with an upper limit; ``why`` explains if it is exceeded."""
     unit = unit and f" {unit}"
     return Goal(
         what=what,
@@ -99,9 +101,9 @@ def at_most(
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a measure gives: a table in Markdown's terms, with ``text`` above it, and its goals.
+    """The result of a measure: a Markdown table with ``text`` above it, and its goals.
 
-    ``bars``: name and sample of each bar of the plot, ``unit`` what they are in; no bars, no plot.
+    ``bars``: name and sample of each bar of the plot, in ``unit``; without bars there is no plot.
     """
 
     title: str
@@ -115,25 +117,25 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The environment with authnb and its peers, and how thorough to be."""
+    """The environment with authnb and other libraries, and how thorough to be."""
 
     python: str
     tiny: bool = False
 
     def times(self, full: int) -> int:
-        """How often to do it."""
+        """How often to repeat."""
         return 1 if self.tiny else full
 
     def has(self, *distributions: str) -> bool:
-        """Whether these peers are installed."""
+        """Whether these libraries are installed."""
         return all(_plain(name) in _installed(self.python) for name in distributions)
 
     def version(self, distribution: str) -> str:
-        """Name and version, as a table's first column has it."""
+        """Name and version, for the first column of a table."""
         return f"{distribution} {_installed(self.python)[_plain(distribution)]}"
 
     def run(self, *arguments: str, input: str = "", timeout: float = 120, **environment: str) -> str:  # noqa: A002 - as subprocess has it
-        """What a Python of that environment prints. Raises `RuntimeError` with what it said if it fails."""
+        """The output of a Python process of that environment. Raises `RuntimeError` with its output if it fails."""
         done = subprocess.run(
             [self.python, *arguments],
             input=input,
@@ -149,7 +151,7 @@ class Bench:
 
 
 def interleaved(runs: Mapping[str, Callable[[], float]], times: int) -> dict[str, Sample]:
-    """What each of these gives, ``times`` times, in turn, each round beginning with another."""
+    """The results of each function, called ``times`` times, interleaved, each round starting with another one."""
     names = list(runs)
     found: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(times):

@@ -1,4 +1,4 @@
-"""Memory after a login, and after a long night of calls."""
+"""Memory after a login, and after many requests and renewals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLS, RENEWALS = 100_000, 1_000
 
 
 def measure(bench: Bench) -> Result:
-    """Both at the same time, each in a process of its own: nobody's time is taken."""
+    """Both at once, each in a process of its own; no time is measured."""
     calls, renewals = (80, 8) if bench.tiny else (CALLS, RENEWALS)
     with Counted() as demo, fast_api() as api, ThreadPoolExecutor() as pool:
         runs = [pool.submit(memory, bench, demo, api, who, calls, renewals) for who in ("authnb", "authlib")]
@@ -57,7 +57,7 @@ def measure(bench: Bench) -> Result:
 
 
 def memory(bench: Bench, demo: Counted, api: str, library: str, calls: int, renewals: int) -> list[float]:
-    """What the worker tells."""
+    """The output of the worker."""
     script = str(HERE / "logins" / f"with_{library}.py")
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, **surroundings(demo, home), "API": api}

@@ -1,6 +1,6 @@
-"""Signs in as the script named first does, then calls and renews; prints the most memory it ever had, in KiB.
+"""Signs in with the given script, then sends requests and renews; prints its peak memory in KiB.
 
-Arguments: the script, calls, renewals. Prints after the login and after each quarter of the calls.
+Arguments: the script, the number of requests and of renewals. Prints after the login and each quarter of the requests.
 """
 
 import os
@@ -16,7 +16,7 @@ session = done.get("api") or done["session"]
 api = os.environ["API"]
 
 
-def tell() -> None:
+def notify() -> None:
     # Where there is no /proc, ru_maxrss; elsewhere that may be the parent's
     status = Path("/proc/self/status")
     if status.exists():
@@ -30,7 +30,7 @@ def tell() -> None:
 
 def end_token() -> None:
     if "api" in done:
-        from authnb.answers import Token  # noqa: PLC0415 - not where Authlib is measured alone
+        from authnb.oauth.responses import Token  # noqa: PLC0415 - not where Authlib is measured alone
 
         session.token = Token({**session.token, "expires_at": int(time.time()) - 1})
     else:
@@ -38,10 +38,10 @@ def end_token() -> None:
 
 
 session.get(api)
-tell()
+notify()
 for _ in range(4):
     for call in range(calls // 4):
         if call % (calls // renewals) == 0:
             end_token()
         session.get(api)
-    tell()
+    notify()

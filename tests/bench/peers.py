@@ -1,7 +1,7 @@
-"""How each library calls an API from many threads at once with a token that has just ended.
+"""How each library calls an API from many threads at once with an expired token.
 
-Runs in an environment of its own (see stampede.py). Reads a job in JSON on standard input: the library, the file with
-the token, addresses, threads. Each call takes the way the library's documentation shows. Prints what succeeded.
+Runs in an environment of its own (see stampede.py). Reads a job in JSON on standard input: the library, the token file,
+URLs, threads. Each library is used as its documentation shows. Prints what succeeded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCOPE = "openid profile email measurements:read"
 
 
 def authlib(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, Any]], None]) -> Call:
-    """``update_token`` keeps the file."""
+    """``update_token`` writes the file."""
     from authlib.integrations.requests_client import OAuth2Session  # noqa: PLC0415 - one peer a process
 
     session = OAuth2Session(
@@ -111,10 +111,10 @@ def msal(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str, A
     from msal import PublicClientApplication, SerializableTokenCache  # noqa: PLC0415 - one peer a process
 
     class Through(requests.Session):
-        """msal wants https and a path: its requests go to the provider, renewals to where they are counted."""
+        """msal requires https and a path: its requests go to the provider, renewals to the proxy that counts them."""
 
         def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override] # what msal calls
-            """The answer, with the provider's address as msal knows it."""
+            """The response, with the provider's URL as msal knows it."""
             real = job["token_endpoint"] if url.endswith("/token") else url.replace(HTTPS, job["issuer"])
             response = super().request(method, real, **more)
             response._content = response.content.replace(job["issuer"].encode(), HTTPS.encode())  # noqa: SLF001 - no setter
@@ -159,7 +159,7 @@ def authnb(job: dict[str, Any], token: dict[str, Any], save: Callable[[dict[str,
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Every thread calls at the same moment; then once more, one by one, as the rest of the night would."""
+    """All threads send a request at the same moment, then one more each, in turn."""
     path = Path(job["file"])
     lock = threading.Lock()
 

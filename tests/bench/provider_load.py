@@ -1,4 +1,4 @@
-"""What the embedded provider carries, beside oidc-provider-mock (PyPI) and oidc-provider (npm)."""
+"""Throughput of the embedded provider, compared with oidc-provider-mock (PyPI) and oidc-provider (npm)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ server's processor time for one, and the rate of {ours} over the other's.
 
 @dataclass
 class Load:
-    """What a server does a second, at one kind of work, and the processor time it takes for one."""
+    """Operations per second of a server, and processor time for one."""
 
     server: Server
     work: Callable[[Site, int], Awaitable[Step]]
@@ -71,7 +71,7 @@ class Load:
     milliseconds: list[float] = field(default_factory=list)
 
     def __call__(self) -> float:
-        """How often a second it is done."""
+        """Operations per second."""
         return asyncio.run(self._run())
 
     async def _run(self) -> float:
@@ -85,19 +85,19 @@ class Load:
 
 
 async def signing_up(site: Site, _: int) -> Step:
-    """Accounts are created."""
+    """Create accounts."""
     return lambda _: site.sign_up(f"new{next(NAMES)}")
 
 
 async def signing_in(site: Site, people: int) -> Step:
-    """People who signed up before sign in."""
+    """Sign in people who have an account."""
     names = [f"new{next(NAMES)}" for _ in range(people)]
     await asyncio.gather(*map(site.sign_up, names))
     return _sign_in(site, names)
 
 
 async def signing_in_unhashed(site: Site, people: int) -> Step:
-    """People sign in whose password is not hashed."""
+    """Sign in people whose passwords are not hashed."""
     return _sign_in(site, [f"person{number}" for number in range(people)])
 
 
@@ -109,7 +109,7 @@ def _sign_in(site: Site, names: list[str]) -> Step:
 
 
 async def refreshing(site: Site, people: int) -> Step:
-    """Refresh tokens are exchanged."""
+    """Redeem refresh tokens."""
     tokens = [await site.sign_in(f"person{number}") for number in range(people)]
 
     async def step(number: int) -> None:
@@ -119,14 +119,14 @@ async def refreshing(site: Site, people: int) -> Step:
 
 
 async def reading(site: Site, people: int, path: str = "") -> Step:
-    """The userinfo, or what lies at that path, is read with an access token."""
+    """Read the userinfo, or that path, with an access token."""
     url = site.issuer + path if path else site.metadata["userinfo_endpoint"]
     tokens = [await site.sign_in(f"person{number}") for number in range(people)]
     return lambda number: site.read(url, tokens[number])
 
 
-async def asking(site: Site, _: int) -> Step:
-    """Anything is asked."""
+async def provider_errors(site: Site, _: int) -> Step:
+    """Send any request."""
     return lambda _: site.read(site.issuer, {"access_token": "none"})
 
 
@@ -141,7 +141,7 @@ WORK = {
 
 
 def measure(bench: Bench) -> Result:
-    """Each kind of work at each provider, in turn."""
+    """Each operation at each provider, in turn."""
     people, seconds = (1, 0.1) if bench.tiny else (PEOPLE, 2.0)
     with ExitStack() as stack:
         servers = {OURS: stack.enter_context(providers.embedded(people))}
@@ -152,7 +152,7 @@ def measure(bench: Bench) -> Result:
         named = {OURS: OURS, MOCK: "", NODE: providers.NODE.replace("@", " ")}
         if MOCK in servers:
             named[MOCK] = bench.version(MOCK)
-        driver = Load(stack.enter_context(providers.nothing()), asking, people, seconds)
+        driver = Load(stack.enter_context(providers.nothing()), provider_errors, people, seconds)
         fastest, rows, goals = 0.0, [], []
         for what, (work, able) in WORK.items():
             loads = {name: Load(servers[name], work, people, seconds) for name in able if name in servers}
@@ -203,7 +203,7 @@ def _goal(what: str, peer: str, ratio: Sample) -> Goal:
 
 
 def _hashes(seconds: float) -> float:
-    """How many passwords a second this machine hashes, as an account's is hashed."""
+    """Password hashes per second on this machine."""
     cores = os.cpu_count() or 1
     deadline = time.perf_counter() + seconds
 

@@ -1,4 +1,4 @@
-"""The providers that are compared, each in a process of its own."""
+"""The compared providers, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import psutil
 from bench.load_driver import PASSWORD
 from werkzeug.security import generate_password_hash
 
-from authnb.demo.database import Database
-from authnb.demo.models import Account
+from authnb.demo.database.engine import Database
+from authnb.demo.database.models import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ asyncio.run(main())
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A provider at work; its client has this secret, or none."""
+    """A running provider; the secret of its client, if it has one."""
 
     name: str
     issuer: str
@@ -52,14 +52,14 @@ class Server:
 
     @property
     def cpu(self) -> float:
-        """The seconds of processor time it has used."""
+        """Processor time used, in seconds."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
 
 @contextmanager
 def embedded(people: int = 0) -> Iterator[Server]:
-    """``authnb demo``, in which so many people have an account, with a hash that takes no time."""
+    """``authnb demo`` with so many accounts, and a password hash that takes no time."""
     with tempfile.TemporaryDirectory() as place:
         url = f"sqlite:///{place}/demo.sqlite3"
         database = Database(url)
@@ -73,14 +73,14 @@ def embedded(people: int = 0) -> Iterator[Server]:
 
 @contextmanager
 def mock(python: str) -> Iterator[Server]:
-    """oidc-provider-mock as its command line starts it. It has no passwords: who types a name is that person."""
+    """oidc-provider-mock as its command line starts it. It has no passwords: a name is enough."""
     with _started([python, "-u", "-m", "oidc_provider_mock", "--port", "0"]) as (issuer, process):
         yield Server(name="oidc-provider-mock", issuer=issuer, process=process, secret="any")
 
 
 @contextmanager
 def node(people: int = 0) -> Iterator[Server]:
-    """oidc-provider with pages of its own; so many people have an account, whose password is not hashed."""
+    """oidc-provider with its own pages and so many accounts, without password hashes."""
     command = [installed.node(), str(HERE / "oidc_provider.mjs"), str(people)]
     place = str(installed.from_npm(NODE))
     with _started(command, cwd=place, NODE_ENV="production") as (issuer, process):
@@ -89,7 +89,7 @@ def node(people: int = 0) -> Iterator[Server]:
 
 @contextmanager
 def nothing() -> Iterator[Server]:
-    """What answers at once and the same to all: as fast as the driver can ask."""
+    """A server with a constant response: the driver's own limit."""
     with _started([sys.executable, "-u", "-c", CEILING]) as (issuer, process):
         yield Server(name="nothing", issuer=issuer, process=process)
 
@@ -98,7 +98,7 @@ def nothing() -> Iterator[Server]:
 def _started(
     command: list[str], cwd: str | None = None, **environment: str
 ) -> Iterator[tuple[str, psutil.Process]]:
-    """The address that a server writes when it is ready, and its process; what it writes goes to a file."""
+    """The URL that a server prints when it is ready, and its process; output goes to a file."""
     with tempfile.NamedTemporaryFile() as said:
         environ = {**os.environ, **environment}
         process = subprocess.Popen(command, cwd=cwd, env=environ, stdout=said, stderr=said)

@@ -1,4 +1,4 @@
-"""A sign-in as each library keeps it on disk, and the scripts in ``silent/`` that use it in a new process."""
+"""A sign-in as each library stores it on disk, and the scripts in ``silent/`` that use it in a new process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.signing_in import surroundings
 
 import authnb
-from authnb.files import FileStorage
+from authnb.storage.files import FileStorage
 
 if TYPE_CHECKING:
     from bench.counted import Counted
@@ -29,7 +29,7 @@ HTTPS = "https://id.example.org/lab"
 
 
 def keep(bench: Bench, demo: Counted, home: str) -> None:
-    """Sign in and keep it in ``home`` for every library."""
+    """Sign in and store the result in ``home`` for every library."""
     login = authnb.login(
         demo.issuer,
         client_id=demo.client_id,
@@ -68,7 +68,7 @@ def keep(bench: Bench, demo: Counted, home: str) -> None:
 
 
 def seconds_to_answer(bench: Bench, demo: Counted, library: str, home: str) -> float:
-    """From the start of the process until the API has answered it and it has ended."""
+    """Seconds from the start of the process until it has an API response and exits."""
     environment: dict[str, Any] = {**surroundings(demo, home), "API": demo.api}
     begin = time.perf_counter()
     said = bench.run(str(Path(__file__).parent / "silent" / f"with_{library}.py"), **environment)

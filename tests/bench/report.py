@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 def written(results: Mapping[str, Result | None], loads: Sequence[float], history: str) -> str:
-    """The report; a measure whose result is None is said to have failed."""
+    """The report; a measure with the result None is listed as failed."""
     goals = [
-        (goal.what, goal.to_reach, goal.measured, "yes" if goal.reached else f"**no** {goal.why}".strip())
+        (
+            goal.what,
+            goal.to_reach,
+            goal.measured,
+            "yes" if goal.reached else f"**no** {goal.why}".strip(),
+        )
         for result in results.values()
         if result is not None
         for goal in result.goals
@@ -40,7 +45,7 @@ parentheses, ratios are medians of ratios between neighbours in time.
 
 
 def machine(loads: Sequence[float]) -> str:
-    """Where and when, without a name."""
+    """Platform and date, without the machine's name."""
     load = " to ".join(f"{load:.1f}" for load in loads)
     return (
         f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores "
@@ -49,7 +54,7 @@ def machine(loads: Sequence[float]) -> str:
 
 
 def section(name: str, result: Result | None) -> str:
-    """One measure."""
+    """The section of one measure."""
     if result is None:
         return f"## {name}\n\nThis measure failed.\n"
     plot = f"![{result.title}](plots/{name}.png)\n" if result.bars else ""
@@ -57,13 +62,13 @@ def section(name: str, result: Result | None) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """In Markdown."""
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def draw(result: Result, path: Path) -> None:
-    """A bar for each, its median written beside it, a line from quartile to quartile."""
+    """A bar for each sample with its median, and a line between the quartiles."""
     import matplotlib as mpl  # noqa: PLC0415 - only where a plot is wanted
 
     mpl.use("Agg")

@@ -1,4 +1,4 @@
-"""How often a provider is asked."""
+"""Requests to the provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOLD = {
 
 
 def measure(bench: Bench) -> Result:
-    """Every library signs in twice in new processes, then finds the sign-in in another, then renews it."""
+    """Every library signs in twice in new processes, then uses the stored sign-in in another, then renews it."""
     rows, ours = [], {}
     for library, name in {**signing_in.PEERS, **remembered.PEERS}.items():
         # The Hub asks until the person is done; google-auth is what google-auth-oauthlib signs in for
@@ -56,7 +56,7 @@ def measure(bench: Bench) -> Result:
 
 
 def counts(bench: Bench, demo: Counted, library: str, home: str) -> dict[str, list[str]]:
-    """What was asked in each case; without those that a library does not have here."""
+    """The requests in each case, without the cases a library does not support."""
     found = {}
 
     def asked(what: str) -> None:

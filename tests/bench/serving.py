@@ -1,4 +1,4 @@
-"""``fast_api.py`` as a process, as long as it is needed."""
+"""``fast_api.py`` as a process."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def fast_api(distance: float = 0) -> Iterator[str]:
-    """Its address; ``distance`` is how many seconds the token endpoint takes."""
-    command = [sys.executable, str(HERE / "fast_api.py"), str(distance)]
+    """Its URL; ``distance`` is the latency of the token endpoint in seconds."""
+    with serving("fast_api.py", str(distance)) as url:
+        yield url
+
+
+@contextmanager
+def serving(script: str, *arguments: str) -> Iterator[str]:
+    """The URL that this script prints, which runs meanwhile."""
+    command = [sys.executable, str(HERE / script), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (process.stdout or sys.stdin).readline().strip()

@@ -1,4 +1,4 @@
-"""The logins in ``logins/`` as processes of their own, up to their link and, with a person, to their end."""
+"""The logins in ``logins/`` as processes, until they show the link or, with a person, until they exit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.counted import Counted
     from bench.measuring import Bench
 
-# What a person opens: to sign in there or to enter a code
+# The page a person opens, to sign in or to enter a code
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/(?:authorize|device)\?[^\s\"'<>\\]*")
 
 PEERS = {
@@ -36,7 +36,7 @@ PEERS = {
 
 
 def surroundings(demo: Counted, home: str | Path) -> dict[str, str]:
-    """The environment variables that the scripts read; what they keep, they keep in ``home``."""
+    """The environment variables that the scripts read; they store their files in ``home``."""
     return {
         "ISSUER": demo.issuer,
         "CLIENT_ID": demo.client_id,
@@ -56,7 +56,7 @@ def surroundings(demo: Counted, home: str | Path) -> dict[str, str]:
 
 @contextmanager
 def running(bench: Bench, script: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """One script of this folder, as long as it is of interest."""
+    """One script of this folder as a process."""
     process = subprocess.Popen(
         [bench.python, str(HERE / script)],
         stdin=subprocess.DEVNULL,
@@ -73,7 +73,7 @@ def running(bench: Bench, script: str, environment: dict[str, str]) -> Iterator[
 
 
 def link_of(process: subprocess.Popen[str]) -> str:
-    """The link it shows first; `RuntimeError` with what it said instead, within a minute."""
+    """The first link it shows; `RuntimeError` with its output if there is none within a minute."""
     said = []
     too_late = threading.Timer(60, process.kill)
     too_late.start()
@@ -88,7 +88,7 @@ def link_of(process: subprocess.Popen[str]) -> str:
 
 
 def seconds_to_link(bench: Bench, demo: Counted, library: str) -> float:
-    """From the start of the process until its link stands there."""
+    """Seconds from the start of the process until it shows the link."""
     with tempfile.TemporaryDirectory() as home:
         environment = surroundings(demo, home)
         begin = time.perf_counter()
@@ -98,9 +98,9 @@ def seconds_to_link(bench: Bench, demo: Counted, library: str) -> float:
 
 
 def sign_in(bench: Bench, demo: Counted, library: str, home: str | Path) -> None:
-    """From the start of the process to its end, a person saying yes."""
+    """Seconds from the start of the process to its exit, with a person who consents."""
     with running(bench, f"logins/with_{library}.py", surroundings(demo, home)) as process:
-        # msal takes the answer as a form, which the provider does not send
+        # msal expects response_mode=form_post, which the provider does not support
         page = demo.visit(link_of(process).replace("&response_mode=form_post", ""))
         if library == "msal":
             parts = urlsplit(page.url)

@@ -1,7 +1,7 @@
-"""32 threads, then 8 processes, find the token ended at the same moment.
+"""32 threads, then 8 processes, find the token expired at the same moment.
 
-The provider is the embedded one, with rotation and family revocation. One thread alone comes first: a library that
-fails there is not used as it wants to be, and its figures mean nothing.
+The provider is the embedded one, with rotation and family revocation. A single thread comes first: if a library fails
+there, it is used incorrectly and its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.measuring import HERE, Goal, Result
-from between import Between
-from signed_in import SCOPE, age, sign_in
+from demo_session import SCOPE, age, sign_in
+from token_endpoint_proxy import TokenEndpointProxy
 
 from authnb.demo import DemoProvider
-from authnb.files import FileStorage
+from authnb.storage.files import FileStorage
 
 if TYPE_CHECKING:
     from bench.measuring import Bench
@@ -46,7 +46,7 @@ HEAD = (
 
 
 def measure(bench: Bench) -> Result:
-    """Each library in its turn; counts, so that the machine's load is no matter."""
+    """Each library in turn; counts, which do not depend on the machine's load."""
     found = {library: counts(bench, library) for library, name in PEERS.items() if bench.has(name)}
     ours = found["authnb"]
     return Result(
@@ -82,8 +82,8 @@ def counts(bench: Bench, library: str) -> tuple[dict[str, Any], dict[str, Any], 
 
 def stampede(demo: DemoProvider, library: str, bench: Bench, processes: int, threads: int) -> dict[str, Any]:
     """One library, so many processes of so many threads; counts over all."""
-    with Between(demo.issuer) as between, tempfile.TemporaryDirectory() as place:
-        work = {**job(demo, library, place, between), "threads": threads}
+    with TokenEndpointProxy(demo.issuer) as token_proxy, tempfile.TemporaryDirectory() as place:
+        work = {**job(demo, library, place, token_proxy), "threads": threads}
 
         def one(_: int) -> dict[str, Any]:
             report: dict[str, Any] = json.loads(bench.run(str(HERE / "peers.py"), input=json.dumps(work)))
@@ -92,7 +92,7 @@ def stampede(demo: DemoProvider, library: str, bench: Bench, processes: int, thr
         with ThreadPoolExecutor(processes) as pool:
             runs = list(pool.map(one, range(processes)))
         return {
-            "refreshes": len(between.fates),
+            "refreshes": len(token_proxy.outcomes),
             "calls": sum(run["calls"] for run in runs),
             "succeeded": sum(run["succeeded"] for run in runs),
             "after": sum(run["after"] == 200 for run in runs),
@@ -100,9 +100,11 @@ def stampede(demo: DemoProvider, library: str, bench: Bench, processes: int, thr
         }
 
 
-def job(demo: DemoProvider, library: str, place: str, between: Between | None) -> dict[str, Any]:
-    """What ``peers.py`` is to do: call the API with a token that has just ended."""
-    session = sign_in(demo, between, storage=FileStorage(place), scope=f"{SCOPE} offline_access")
+def job(
+    demo: DemoProvider, library: str, place: str, token_proxy: TokenEndpointProxy | None
+) -> dict[str, Any]:
+    """The job for ``peers.py``: call the API with an expired token."""
+    session = sign_in(demo, token_proxy, storage=FileStorage(place), scope=f"{SCOPE} offline_access")
     age(session)
     file = Path(place) / "token.json"
     file.write_text(json.dumps({**session.token, "expires_in": 3600}))
@@ -110,7 +112,7 @@ def job(demo: DemoProvider, library: str, place: str, between: Between | None) -
         "library": library,
         "file": str(file),
         "issuer": demo.issuer,
-        "token_endpoint": (between.url if between else demo.issuer) + "/token",
+        "token_endpoint": (token_proxy.url if token_proxy else demo.issuer) + "/token",
         "api": demo.api + "/stations",
         "client_id": demo.client_id,
         "threads": 1,
@@ -120,7 +122,7 @@ def job(demo: DemoProvider, library: str, place: str, between: Between | None) -
 
 
 def row(name: str, alone: dict[str, Any], threads: dict[str, Any], processes: dict[str, Any]) -> list[str]:
-    """One library's figures."""
+    """The row of one library."""
     return [
         name,
         f"{alone['succeeded']} of {alone['calls']}",

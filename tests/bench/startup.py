@@ -1,4 +1,4 @@
-"""What somebody waits for: imports, the link, a sign-in that is remembered."""
+"""Startup times: imports, the link, a remembered sign-in."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from bench.measuring import Bench
 
-# Those that check an ID token at all, and so do what authnb does
+# Libraries that validate an ID token, as authnb does
 CHECK = ("authlib", "requests_oauth2client")
 
-# Why it takes what it takes, told where a goal is not reached
+# The explanation for a missed goal
 LINK = (
     "Beyond `import requests` it takes about 0.2 for authnb's own modules, half of that to make some 20 frozen "
     "dataclasses; 0.1 for `authlib.oauth2`, which makes the request; 0.1 for `dataclasses` itself; 0.05 for "
@@ -98,10 +98,10 @@ def goals(
     cells: dict[str, Sample],
     silent: dict[str, Sample],
 ) -> list[Goal]:
-    """What was to be reached."""
+    """The goals."""
     ratio = imports["import authnb"].over(imports["import requests"]).median
     bare, base, ours = (links[name].values for name in ("nothing", "requests", "authnb"))
-    # The round trip is what reading the metadata adds to the import
+    # The round trip: the time for reading the metadata, beyond the import
     beyond = Sample(tuple((our - (b - a)) / a for a, b, our in zip(bare, base, ours, strict=True)))
     return [
         at_most("`import authnb`, whole process, `import requests` = 1", 0.2, ratio),
@@ -128,25 +128,25 @@ def goals(
 def ahead(
     what: str, samples: dict[str, Sample], ours: str, others: tuple[str, ...], why: str = ""
 ) -> list[Goal]:
-    """Not slower than each of these."""
+    """The goal to be no slower than each of these."""
     found = {other: samples[ours].over(samples[other]).median for other in others if other in samples}
     return [at_most(f"{what}, {other} = 1", 1, ratio, why=why) for other, ratio in found.items()]
 
 
 def seconds(bench: Bench, code: str) -> float:
-    """A process that does this, from start to end."""
+    """Seconds of a process that runs this."""
     begin = time.perf_counter()
     subprocess.run([bench.python, "-c", code], check=True)
     return time.perf_counter() - begin
 
 
 def in_ms(sample: Sample) -> Sample:
-    """The same in milliseconds."""
+    """The sample in milliseconds."""
     return Sample(tuple(value * 1000 for value in sample.values))
 
 
 def lines(what: str, samples: dict[str, Sample], base: str, bench: Bench) -> list[tuple[str, ...]]:
-    """Rows of the table."""
+    """The rows of the table."""
     return [
         (
             what,
@@ -159,7 +159,7 @@ def lines(what: str, samples: dict[str, Sample], base: str, bench: Bench) -> lis
 
 
 def named(library: str, bench: Bench) -> str:
-    """As the table has it."""
+    """The name in the table."""
     if library.startswith("authnb"):
         return library.replace("_", ", ")
     name = {**signing_in.PEERS, **remembered.PEERS}.get(library)

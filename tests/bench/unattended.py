@@ -1,4 +1,4 @@
-"""How soon a notebook that nobody watches stops at its sign-in, and how soon it is past it where that needs nobody."""
+"""How soon a non-interactive notebook stops at its sign-in, and how soon it continues where no person is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import authnb
 from authnb.demo import DemoProvider
-from authnb.files import FileStorage
+from authnb.storage.files import FileStorage
 
 if TYPE_CHECKING:
     from bench.measuring import Bench
@@ -37,7 +37,7 @@ NOBODY, REMEMBERED, OWN = "nobody there", "remembered", "client_credentials"
 
 
 def measure(bench: Bench) -> Result:
-    """Each runner with nobody there, with a sign-in remembered before, and with a secret of the client's own."""
+    """Each runner without a person, with a remembered sign-in, and with a client secret."""
     runners, cases = list(RUNNERS), [NOBODY, REMEMBERED, OWN]
     if bench.tiny:
         runners, cases = runners[:1], cases[:1]
@@ -80,7 +80,7 @@ def measure(bench: Bench) -> Result:
 
 
 def seconds(demo: DemoProvider, home: str, runner: str, case: str) -> float:
-    """What the cell took; raises `RuntimeError` if it ended otherwise than it must."""
+    """The duration of the cell; raises `RuntimeError` if it ended with another outcome."""
     own = case == OWN
     cell = CELL.format(
         issuer=demo.issuer,
@@ -126,10 +126,10 @@ def seconds(demo: DemoProvider, home: str, runner: str, case: str) -> float:
 
 
 def _is_ours(cell: Any) -> bool:
-    """Where a cell fails papermill adds some of its own."""
+    """If a cell fails, papermill adds cells of its own."""
     return cell.cell_type == "code" and "authnb" in cell.source
 
 
 def milli(sample: Sample) -> Sample:
-    """In milliseconds."""
+    """The sample in milliseconds."""
     return Sample(tuple(value * 1000 for value in sample.values))

@@ -17,7 +17,8 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from installed import beside
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from playwright.sync_api import expect
+from playwright.sync_api import expect, sync_playwright
+from support import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,23 @@ CHROMIUM = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+# A new kernel's first import takes its time on a busy machine; nothing here is judged by it
+expect.set_options(timeout=20_000)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser of a person, who is asked before a page opens another by itself."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=require("chromium"),
+            args=CHROMIUM,
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield browser
+        browser.close()
 
 
 class Server:
@@ -86,7 +104,10 @@ class Server:
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={port}",
             f"--ServerApp.root_dir={self.folder}",
+            "--LanguageServerManager.autodetect=False",  # or the type checker of the tests reads each notebook
         ]
+        # Language servers complain, in a dialog, of a second page that opens the same notebook
+        command += ["--LanguageServerManager.autodetect=False"]
         command += [f"--IdentityProvider.token={TOKEN}", f"--{kind}.expose_app_in_browser=True", *options]
         self.log = home / "log"
         with self.log.open("w") as log:
@@ -97,7 +118,7 @@ class Server:
         self._kernel = ""
 
     def setting(self, plugin: str, values: dict[str, Any]) -> None:
-        """A setting of JupyterLab, as a person makes it."""
+        """Change a user setting of JupyterLab."""
         path = self.home / "settings" / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
@@ -148,7 +169,7 @@ class Server:
         return (self.folder / name).read_text(encoding="utf-8")
 
     def _address(self) -> str:
-        """Where it listens, once it does."""
+        """The server's URL, once it responds."""
         pause, runtime = threading.Event(), self.home / "runtime"
         while self.process.poll() is None:
             for path in runtime.glob("jpserver-*.json"):
@@ -170,10 +191,13 @@ class Server:
         self.process.wait(20)
 
 
-class Desk:
-    """One page of JupyterLab, or of Notebook 7, on which notebooks are opened one after the other."""
+class JupyterPage:
+    """One page of JupyterLab, or of Notebook 7, on which notebooks are opened one after the other.
 
-    def __init__(self, server: Server, browser: Browser, **context: Any) -> None:
+    ``host``: the name under which the browser reaches the server.
+    """
+
+    def __init__(self, server: Server, browser: Browser, *, host: str = "127.0.0.1", **context: Any) -> None:
         self.server = server
         context.setdefault("viewport", {"width": 900, "height": 800})
         self.context = browser.new_context(**context)
@@ -185,21 +209,25 @@ class Desk:
         if server.app == "notebook":
             self.page.goto(f"{server.url}/api?token={TOKEN}")  # for the cookie
             return
-        self._open(f"{server.url}/lab?reset&token={TOKEN}")
+        self._open(f"{server.url}/lab?reset&token={TOKEN}".replace("127.0.0.1", host))
 
     def _open(self, address: str) -> None:
         self.page.goto(address)
+        self.wait_until_loaded()
+
+    def wait_until_loaded(self) -> None:
+        """Wait for JupyterLab's application."""
         self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
         self.page.evaluate("async () => { await window.jupyterapp.restored; }")
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft?.()")
 
     @contextmanager
     def notebook(self, *cells: str, kernel: str | None = None) -> Iterator[Notebook]:
-        """A new notebook with these cells, open until the block ends."""
+        """A new notebook with these cells, open until the block ends; ``kernel=""`` for one that JupyterLab starts."""
         self._number += 1
         name = f"{id(self):x}-{self._number}.ipynb"
         self.server.write(name, *cells)
-        notebook = Notebook(self, name, kernel or self.server.kernel)
+        notebook = Notebook(self, name, self.server.kernel if kernel is None else kernel)
         try:
             yield notebook
         except BaseException:
@@ -222,9 +250,10 @@ class Desk:
 class Notebook:
     """A notebook open in JupyterLab."""
 
-    def __init__(self, desk: Desk, name: str, kernel: str) -> None:
-        self.page: Page = desk.page
-        self.context, self.server, self.name, self.kernel = desk.context, desk.server, name, kernel
+    def __init__(self, jupyter: JupyterPage, name: str, kernel: str) -> None:
+        self.page: Page = jupyter.page
+        self._jupyter = jupyter
+        self.context, self.server, self.name, self.kernel = jupyter.context, jupyter.server, name, kernel
         self.open()
 
     def open(self) -> None:
@@ -232,7 +261,7 @@ class Notebook:
         if self.server.app == "notebook":
             self._open_page()
             return
-        self.page.evaluate(
+        self.kernel = self.page.evaluate(
             """async ([path, id]) => {
                 const kernel = id ? {id} : {};
                 const widget = await window.jupyterapp.commands.execute('docmanager:open', {path, kernel});
@@ -240,6 +269,7 @@ class Notebook:
                 window.notebook = widget;
                 await widget.context.ready;
                 await widget.sessionContext.ready;
+                return widget.sessionContext.session.kernel.id;
             }""",
             [self.name, self.kernel],
         )
@@ -258,8 +288,16 @@ class Notebook:
             }"""
         )
 
+    def reload(self) -> None:
+        """Load the page anew; what was not saved is lost."""
+        self.page.evaluate("() => { window.notebook.context.model.dirty = false; }")
+        if self.server.app == "lab":
+            self.page.reload()
+            self._jupyter.wait_until_loaded()
+        self.open()
+
     def command(self, name: str) -> None:
-        """A command of JupyterLab, to its end."""
+        """Execute a JupyterLab command and wait until it is done."""
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
 
     def run_all(self) -> None:
@@ -275,11 +313,11 @@ class Notebook:
         )
 
     def change(self) -> None:
-        """Change something, so that the file is to be saved."""
+        """Modify the notebook, so that it is dirty."""
         self.page.evaluate("() => { window.notebook.context.model.setMetadata('changed', Math.random()); }")
 
-    def said(self, text: str) -> None:
-        """Wait until this stands in an output."""
+    def output(self, text: str) -> None:
+        """Wait until an output contains this text."""
         expect(self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea")).to_contain_text(
             [text]
         )
@@ -296,9 +334,13 @@ class Notebook:
         self.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")
 
     def save(self) -> str:
-        """Save it; the file's text."""
+        """Save the notebook; returns the text of the file."""
         self.command("docmanager:save")
         return self.server.read(self.name)
+
+    def prompt(self, cell: int) -> Locator:
+        """What stands beside a cell's input: ``[*]:`` once it was sent to the kernel."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-InputPrompt").nth(cell)
 
     def outputs(self, cell: int) -> str:
         """The text of a cell's outputs, as the notebook keeps them."""
@@ -310,18 +352,22 @@ class Notebook:
             )
         )
 
+    def select(self, cell: int) -> None:
+        """Select a cell, for a command."""
+        self.page.evaluate("n => { window.notebook.content.activeCellIndex = n; }", cell)
+
     def phase(self, name: str) -> None:
         """Wait until the card shows this state."""
         expect(self.panel).to_have_attribute("data-phase", name)
 
     def link(self, name: str = "Open the sign-in page") -> Locator:
-        """A link of the card, once it leads somewhere."""
+        """A link of the card, once it has a URL."""
         found = self.panel.get_by_role("link", name=name)
         expect(found).not_to_have_attribute("aria-disabled", "true")
         return found
 
     def address(self, name: str = "Open the sign-in page") -> str:
-        """Where that link leads."""
+        """The URL of that link."""
         return self.link(name).get_attribute("href") or ""
 
     def press(self, name: str) -> None:
@@ -333,6 +379,11 @@ class Notebook:
         """The card."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb").first
 
+    @property
+    def floating(self) -> Locator:
+        """The card at the edge of the page."""
+        return self.page.locator(".authnb-floating .authnb")
+
     def close(self) -> None:
         """Close the tab; the kernel goes on."""
         self.page.evaluate(
@@ -340,8 +391,8 @@ class Notebook:
         )
 
 
-def violations(page: Page, selector: str) -> list[str]:
-    """What axe-core finds there."""
+def violations(page: Page, selector: str | dict[str, list[str]]) -> list[str]:
+    """The violations that axe-core finds in the selected element."""
     found = Axe().run(page, context=selector).response["violations"]
     return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
 
@@ -351,7 +402,7 @@ def login(demo: DemoProvider, *, then: str = "", what: str = "login", **options:
     named = {"scope": "openid profile email measurements:read", **options}
     given = "".join(f", {name}={value!r}" for name, value in named.items())
     return (
-        "import authnb\nfrom authnb.storage import MemoryStorage\n"
+        "import authnb\nfrom authnb.storage.base import MemoryStorage\n"
         f"signin = authnb.{what}({demo.issuer!r}, client_id={demo.client_id!r}, "
         f"storage=MemoryStorage(){given})\n{then or 'api = await signin'}"
     )

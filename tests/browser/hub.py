@@ -1,4 +1,4 @@
-"""A real JupyterHub below a prefix, with its proxy, and people who work on it with a real browser.
+"""A real JupyterHub with a base path and its proxy, and users with real browsers.
 
 All its users share one origin, or, with TLS, each has a subdomain.
 """
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import nbformat
 import requests
 import trustme
-from harness import KERNELSPEC, QUIET, ROOT, Desk
+from harness import KERNELSPEC, QUIET, ROOT, JupyterPage
 from installed import from_npm, from_pypi, node
 from nbformat.v4 import new_code_cell, new_notebook
 from support import free_port
@@ -66,7 +66,7 @@ c.JupyterHub.ssl_key = "{home}/key.pem"
 class Hub:
     """JupyterHub; its users' servers run the JupyterLab of these tests.
 
-    With ``subdomains`` each has an origin of its own, and one callback address is set for everybody.
+    With ``subdomains`` each has an origin of its own, and one callback page is set for all users.
     """
 
     def __init__(self, home: Path, *, subdomains: bool = False) -> None:
@@ -129,18 +129,18 @@ class Hub:
         self.until(lambda: self.ask("GET", "hub/api/").ok)
 
     def user_url(self, name: str) -> str:
-        """Where the server of this user is."""
+        """The URL of this user's server."""
         return f"{self.url.replace('//', f'//{name}.') if self.subdomains else self.url}/user/{name}"
 
     def ask(self, method: str, path: str, name: str = "", **more: Any) -> requests.Response:
-        """Call an interface of the Hub, or of the server of the user with this name."""
+        """Send a request to the Hub's REST API, or to that of a user's server."""
         address = self.user_url(name) if name else self.url
         headers = {"Authorization": f"token {_TOKEN}", "Host": urlsplit(address).netloc}
         url = f"{self._here}{urlsplit(address).path}/{path}"
         return requests.request(method, url, headers=headers, timeout=60, verify=self._certificate, **more)
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Wait until the Hub has got so far."""
+        """Wait until a condition holds; connection errors count as not yet."""
         pause = threading.Event()
         while self.process.poll() is None:
             try:
@@ -160,7 +160,7 @@ class Hub:
 
 
 class UserServer:
-    """The server of one user, in the way of `harness.Server`; it is asked for, and there once `ready` returns."""
+    """The server of one user, with the interface of `harness.Server`; it responds once `ready` returns."""
 
     app = "lab"
 
@@ -200,7 +200,7 @@ class UserServer:
         return (self.folder / name).read_text(encoding="utf-8")
 
 
-class HubDesk(Desk):
+class HubPage(JupyterPage):
     """A user's page of JupyterLab, in a browser in which that user signed in to the Hub."""
 
     def __init__(self, server: UserServer, browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of every state, light and dark: ``PYTHONPATH=.:tests python tests/browser/screenshots.py FOLDER``."""
+"""Screenshots of every state, light and dark: ``PYTHONPATH=.:tests python tests/browser/screenshots.py FOLDER``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbconvert
-from harness import CHROMIUM, Desk, Server, login
+from harness import CHROMIUM, JupyterPage, Server, login
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
 
 
-def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
+def states(jupyter: JupyterPage, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
     """Each state in turn, with the notebook that shows it."""
 
     def phase(name: str) -> None:
@@ -35,7 +35,7 @@ def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         expect(found).not_to_have_attribute("aria-disabled", "true")
         return found.get_attribute("href") or ""
 
-    with desk.notebook(login(demo)) as notebook:
+    with jupyter.notebook(login(demo)) as notebook:
         notebook.run_all()
         phase("waiting")
         link()
@@ -49,52 +49,52 @@ def states(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         notebook.panel.get_by_role("button", name="Sign out").click()
         phase("signed_out")
         yield "signed-out", notebook
-    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+    with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         phase("sign_up")
         notebook.panel.get_by_label("Full name").fill("Ada Lovelace")
         notebook.panel.get_by_label("E-mail").fill("ada@example")
         notebook.panel.get_by_label("Password", exact=True).fill("a long passphrase")
         notebook.panel.get_by_label("Password", exact=True).blur()
-        desk.page.set_viewport_size({"width": 900, "height": 1100})
+        jupyter.page.set_viewport_size({"width": 900, "height": 1100})
         yield "sign-up", notebook
         notebook.panel.get_by_role("button", name="Cancel").click()
-    with desk.notebook(login(demo, mode="device")) as notebook:
+    with jupyter.notebook(login(demo, mode="device")) as notebook:
         notebook.run_all()
-        notebook.panel.get_by_role("button", name="Copy").wait_for()
+        notebook.panel.get_by_role("button", name="Copy", exact=True).wait_for()
         yield "device", notebook
         notebook.panel.get_by_role("button", name="Cancel").click()
         phase("cancelled")
         notebook.idle()
         yield "cancelled", notebook
-    with desk.notebook(login(demo)) as notebook:
+    with jupyter.notebook(login(demo)) as notebook:
         notebook.run_all()
         phase("waiting")
         demo.visit(link(), name="hedy", allow=False)
         phase("failed")
         notebook.idle()
         yield "failed", notebook
-    yield from others(desk, demo)
+    yield from others(jupyter, demo)
 
 
-def others(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
+def others(jupyter: JupyterPage, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
     """The rarer states."""
     given = f"{{'University': {demo.issuer!r}, 'Laboratory': {demo.issuer!r}}}"
-    with desk.notebook(login(demo, then="signin").replace(repr(demo.issuer), given)) as notebook:
+    with jupyter.notebook(login(demo, then="signin").replace(repr(demo.issuer), given)) as notebook:
         notebook.run_all()
         notebook.phase("choosing")
         yield "choosing", notebook
         notebook.press("Cancel")
     with (
-        desk.server.other_kernel("6.31.0") as kernel,
-        desk.notebook(login(demo, what="signup"), kernel=kernel) as notebook,
+        jupyter.server.other_kernel("6.31.0") as kernel,
+        jupyter.notebook(login(demo, what="signup"), kernel=kernel) as notebook,
     ):
         notebook.run_all()
         notebook.phase("sign_up")
         yield "not-heard", notebook
         notebook.press("Cancel")
         notebook.phase("cancelled")
-    with desk.notebook(login(demo, then="signin")) as notebook:
+    with jupyter.notebook(login(demo, then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("waiting")
         notebook.restart()
@@ -102,23 +102,23 @@ def others(desk: Desk, demo: DemoProvider) -> Iterator[tuple[str, Notebook]]:
         yield "not-live", notebook
 
 
-def without_a_panel(desk: Desk, demo: DemoProvider, browser: Browser, folder: Path) -> None:
-    """What is left to see: reopened, exported, and in a front end that has no widgets."""
-    kernel = desk.server.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
-    with desk.notebook(login(demo), kernel=kernel) as notebook:
+def without_a_panel(jupyter: JupyterPage, demo: DemoProvider, browser: Browser, folder: Path) -> None:
+    """What remains of a panel: reopened, exported, and in a front end without widgets."""
+    kernel = jupyter.server.ask("POST", "kernels", json={"name": "python3"}).json()["id"]
+    with jupyter.notebook(login(demo), kernel=kernel) as notebook:
         notebook.run_all()
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_in")
         notebook.idle()
         notebook.save()
-    desk.server.ask("DELETE", f"kernels/{kernel}")
-    notebook.kernel = desk.server.kernel
+    jupyter.server.ask("DELETE", f"kernels/{kernel}")
+    notebook.kernel = jupyter.server.kernel
     notebook.open()
-    output = desk.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputWrapper")
-    output.get_by_text("Signed in as").wait_for()
+    output = jupyter.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputWrapper")
+    output.get_by_text("Signed in at").wait_for()
     output.screenshot(path=str(folder / "reopened.png"))
     notebook.close()
-    html, _ = nbconvert.HTMLExporter().from_filename(str(desk.server.folder / notebook.name))
+    html, _ = nbconvert.HTMLExporter().from_filename(str(jupyter.server.folder / notebook.name))
     page = browser.new_page(viewport={"width": 900, "height": 500}, offline=True)
     page.set_content(html)
     page.locator(".jp-Cell-outputWrapper").screenshot(path=str(folder / "exported.png"))
@@ -128,11 +128,11 @@ def without_a_panel(desk: Desk, demo: DemoProvider, browser: Browser, folder: Pa
         config.parent.mkdir(parents=True)
         config.write_text(json.dumps({"disabledExtensions": {"@jupyter-widgets/jupyterlab-manager": True}}))
         with Server(Path(home) / "server") as server:
-            plain = Desk(server, browser)
+            plain = JupyterPage(server, browser)
             with plain.notebook(login(demo)) as notebook:
                 notebook.run_all()
                 output = plain.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell-outputWrapper")
-                output.get_by_text("Waiting for somebody").wait_for()
+                output.locator(".authnb-text a").wait_for()
                 output.screenshot(path=str(folder / "no-widgets.png"))
                 notebook.command("notebook:interrupt-kernel")
                 notebook.idle()
@@ -140,7 +140,7 @@ def without_a_panel(desk: Desk, demo: DemoProvider, browser: Browser, folder: Pa
 
 
 def stacked(folder: Path, names: Sequence[str], target: str) -> None:
-    """Pictures one below the other."""
+    """Stack screenshots vertically."""
     pictures = [Image.open(folder / f"{name}.png") for name in names]
     size = max(picture.width for picture in pictures), sum(picture.height + 12 for picture in pictures)
     whole, top = Image.new("RGB", size, "#ddd"), 0
@@ -186,19 +186,21 @@ def main(folder: Path) -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        desk = Desk(server, browser)
-        for name, notebook in states(desk, demo):
+        jupyter = JupyterPage(server, browser)
+        for name, notebook in states(jupyter, demo):
             for theme, label in THEMES.items():
-                desk.theme(label)
-                desk.page.wait_for_function("label => document.body.dataset.jpThemeName === label", arg=label)
-                desk.page.locator("#jupyterlab-splash").wait_for(state="detached")
-                desk.page.evaluate("() => document.activeElement.blur()")
-                desk.page.mouse.move(0, 0)
+                jupyter.theme(label)
+                jupyter.page.wait_for_function(
+                    "label => document.body.dataset.jpThemeName === label", arg=label
+                )
+                jupyter.page.locator("#jupyterlab-splash").wait_for(state="detached")
+                jupyter.page.evaluate("() => document.activeElement.blur()")
+                jupyter.page.mouse.move(0, 0)
                 notebook.panel.screenshot(path=str(folder / f"{name}-{theme}.png"))
-            desk.theme(THEMES["light"])
-        without_a_panel(desk, demo, browser, folder)
+            jupyter.theme(THEMES["light"])
+        without_a_panel(jupyter, demo, browser, folder)
         stacked(folder, ("reopened", "exported", "no-widgets"), "plain.png")
-        desk.close()
+        jupyter.close()
         browser.close()
     for name in SHEETS:
         sheet(folder, name)

@@ -1,4 +1,4 @@
-"""On a real JupyterHub: two people sign in at a provider elsewhere, each way, and neither for the other."""
+"""On a real JupyterHub: two users sign in at a provider on another host in each mode, neither in the other's place."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from harness import login
-from hub import Hub, HubDesk, UserServer
-from people import DO, provider_for, sign_in
+from hub import Hub, HubPage, UserServer
 from playwright.sync_api import expect
+from provider_pages import SIGN_IN_BY, paste, provider_for, stray_answer
 from support import free_port
 from topologies import TOPOLOGIES
 
@@ -39,13 +39,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="module")
-def desks(hub: Hub, browser: Browser) -> Iterator[dict[str, HubDesk]]:
+def pages(hub: Hub, browser: Browser) -> Iterator[dict[str, HubPage]]:
     """Each person's page, in a browser of their own."""
     servers = [UserServer(hub, name) for name in PORTS]
-    opened = {server.name: HubDesk(server, browser) for server in servers}
+    opened = {server.name: HubPage(server, browser) for server in servers}
     yield opened
-    for desk in opened.values():
-        desk.close()
+    for jupyter in opened.values():
+        jupyter.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,51 +58,51 @@ def provider(hub: Hub) -> Iterator[DemoProvider]:
 
 @pytest.mark.parametrize("name", PORTS)
 @pytest.mark.parametrize("mode", [mode for mode in TOPOLOGIES["hub"].run if mode != "auto"])
-def test_each_mode(desks: dict[str, HubDesk], provider: DemoProvider, mode: str, name: str) -> None:
+def test_each_mode(pages: dict[str, HubPage], provider: DemoProvider, mode: str, name: str) -> None:
     cell = login(provider, mode=mode, redirect_port=PORTS[name])
-    with desks[name].notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
+    with pages[name].notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
         notebook.run_all()
-        DO[mode](notebook, name)
+        SIGN_IN_BY[mode](notebook, name)
         notebook.phase("signed_in")
         notebook.idle()
         assert f"next {name}" in notebook.outputs(1)
 
 
 def test_one_registered_address_serves_everybody(
-    desks: dict[str, HubDesk], provider: DemoProvider, hub: Hub
+    pages: dict[str, HubPage], provider: DemoProvider, hub: Hub
 ) -> None:
-    """The Hub sends each browser on to the page of its own user, with nothing put up by an administrator."""
+    """The Hub redirects each browser to its own user's callback page; no administrator has to deploy one."""
     name = "AUTHNB_CALLBACK_PAGE"
     begin = login(provider, mode="page", then=f"del os.environ[{name!r}]\napi = await signin")
     cell = f"import os\nos.environ[{name!r}] = {hub.callback_page!r}\n{begin}"
-    for user, desk in desks.items():
-        with desk.notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
+    for user, jupyter in pages.items():
+        with jupyter.notebook(cell, "print('next', api.user['preferred_username'])") as notebook:
             notebook.run_all()
             notebook.link()
             assert parse_qs(urlsplit(notebook.address()).query)["redirect_uri"] == [hub.callback_page]
-            DO["page"](notebook, user)
+            SIGN_IN_BY["page"](notebook, user)
             notebook.phase("signed_in")
             notebook.idle()
             assert f"next {user}" in notebook.outputs(1)
 
 
-def test_auto_says_how_it_decided(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+def test_auto_says_how_it_decided(pages: dict[str, HubPage], provider: DemoProvider) -> None:
     cells = login(provider), "print('next', api.user['name'], signin.mode)"
-    with desks["ada"].notebook(*cells) as notebook:
+    with pages["ada"].notebook(*cells) as notebook:
         notebook.run_all()
         notebook.phase("waiting")
         expect(notebook.panel).to_contain_text(
-            "The kernel runs on a JupyterHub, so the answer comes back over a page of your Jupyter server."
+            "The kernel runs on a JupyterHub, so the callback arrives through a page of your Jupyter server."
         )
-        DO["auto"](notebook, "ada")
+        SIGN_IN_BY["auto"](notebook, "ada")
         notebook.phase("signed_in")
         notebook.idle()
         assert f"next Ada {TOPOLOGIES['hub'].outcomes['auto']}" in notebook.outputs(1)
 
 
-def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
-    """What comes back for one reaches no panel, no port and no field of the other."""
-    ada, grace = desks["ada"], desks["grace"]
+def test_no_user_takes_over_anothers_sign_in(pages: dict[str, HubPage], provider: DemoProvider) -> None:
+    """A callback for one user is accepted by no panel, port or field of the other."""
+    ada, grace = pages["ada"], pages["grace"]
     with (
         ada.notebook(login(provider, mode="page", then="signin")) as hers,
         grace.notebook(login(provider, mode="page", then="signin")) as other,
@@ -111,43 +111,35 @@ def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provid
         other.run_all()
         other.link()
         # Grace opens the link that is Ada's, in her own browser, and ends on Ada's page
-        page = grace.context.new_page()
-        page.goto(hers.address())
-        sign_in(page, "grace")
-        expect(page.get_by_role("heading")).to_have_text("No notebook took the answer")
-        answer = page.get_by_label("Address to paste").input_value()
-        page.close()
+        answer = stray_answer(grace.context, hers.address(), "grace")
         hers.phase("waiting")
         other.phase("waiting")
         # and puts it into her own panel
         other.panel.locator("summary").click()
-        other.panel.get_by_label("Address you ended on").fill(answer)
-        other.press("Send")
+        paste(other, answer)
         expect(other.panel.get_by_role("alert")).to_contain_text("This is not the address")
-        own = answer.replace("/user/ada/", "/user/grace/")
-        other.panel.get_by_label("Address you ended on").fill(own)
-        other.press("Send")
+        paste(other, answer.replace("/user/ada/", "/user/grace/"))
         expect(other.panel.get_by_role("alert")).to_contain_text("belongs to another sign-in")
         hers.press("Cancel")
         other.press("Cancel")
 
 
-def test_nobody_reaches_the_others_port(hub: Hub, desks: dict[str, HubDesk], provider: DemoProvider) -> None:
+def test_no_user_reaches_anothers_port(hub: Hub, pages: dict[str, HubPage], provider: DemoProvider) -> None:
     cell = login(provider, mode="proxy", redirect_port=PORTS["ada"], then="signin")
-    with desks["ada"].notebook(cell) as notebook:
+    with pages["ada"].notebook(cell) as notebook:
         notebook.run_all()
         notebook.link()
         callback = f"{hub.url}/user/ada/proxy/{PORTS['ada']}/callback?code=c&state=s"
-        answer = desks["grace"].context.request.get(callback)
+        answer = pages["grace"].context.request.get(callback)
         assert answer.status in {403, 404}
         assert "/hub/" in requests.get(callback, timeout=20).url, "a stranger is sent to sign in to the Hub"
         notebook.phase("waiting")
         notebook.press("Cancel")
 
 
-def test_the_hubs_auth_state_says_what_is_missing(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
-    """The token of a user's server may not read it unless the administrator says so."""
-    with desks["ada"].notebook(login(provider, mode="token")) as notebook:
+def test_the_hubs_auth_state_says_what_is_missing(pages: dict[str, HubPage], provider: DemoProvider) -> None:
+    """Without the scope `admin:auth_state!user` the server's token may not read it."""
+    with pages["ada"].notebook(login(provider, mode="token")) as notebook:
         notebook.run_all()
         notebook.phase("failed")
         expect(notebook.panel).to_contain_text("admin:auth_state!user")

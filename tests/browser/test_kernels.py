@@ -1,4 +1,4 @@
-"""The panel on each kernel that differs in what it hears while a cell waits (ipykernel 6, 7.1 to 7.3, 7.4)."""
+"""The panel on kernels that differ in the messages they process while a cell waits (ipykernel 6, 7.1 to 7.3, 7.4)."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from test_sign_up import fill_all
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness import Desk
+    from harness import JupyterPage
 
     from authnb.demo import DemoProvider
 
 AWAIT, WAIT = "api = await signin", "api = signin.wait()"
 pytestmark = pytest.mark.parametrize("app", ["lab"], indirect=True, scope="module")
-# What hears a click while a cell waits
-HEARS = {"6.31.0": set(), "7.3.0": {AWAIT, WAIT}, "7.4.0": {AWAIT}}
+# How a cell may wait so that clicks are processed meanwhile
+PROCESSES_CLICKS = {"6.31.0": set(), "7.3.0": {AWAIT, WAIT}, "7.4.0": {AWAIT}}
 VERSION = "import ipykernel\nprint(ipykernel.__version__)"
 
 
-@pytest.fixture(scope="module", params=HEARS)
+@pytest.fixture(scope="module", params=PROCESSES_CLICKS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def kernel(desk: Desk, version: str) -> Iterator[str]:
-    with desk.server.other_kernel(version) as kernel:
+def kernel(jupyter: JupyterPage, version: str) -> Iterator[str]:
+    with jupyter.server.other_kernel(version) as kernel:
         yield kernel
 
 
 @pytest.mark.parametrize("then", [AWAIT, WAIT])
-def test_run_all_waits(desk: Desk, demo: DemoProvider, kernel: str, version: str, then: str) -> None:
-    with desk.notebook(
+def test_run_all_waits(
+    jupyter: JupyterPage, demo: DemoProvider, kernel: str, version: str, then: str
+) -> None:
+    with jupyter.notebook(
         VERSION, login(demo, then=then), "print('next', api.user['name'])", kernel=kernel
     ) as notebook:
         notebook.run_all()
@@ -51,8 +53,8 @@ def test_run_all_waits(desk: Desk, demo: DemoProvider, kernel: str, version: str
 
 
 @pytest.mark.parametrize("then", [AWAIT, WAIT])
-def test_cancel_ends_it(desk: Desk, demo: DemoProvider, kernel: str, then: str) -> None:
-    with desk.notebook(login(demo, then=then), "print('next')", kernel=kernel) as notebook:
+def test_cancel_ends_it(jupyter: JupyterPage, demo: DemoProvider, kernel: str, then: str) -> None:
+    with jupyter.notebook(login(demo, then=then), "print('next')", kernel=kernel) as notebook:
         notebook.run_all()
         notebook.link()
         notebook.press("Cancel")
@@ -71,17 +73,17 @@ def test_cancel_ends_it(desk: Desk, demo: DemoProvider, kernel: str, then: str) 
 
 @pytest.mark.parametrize("then", [AWAIT, WAIT])
 def test_the_form_works_or_the_card_says_why_not(
-    desk: Desk, demo: DemoProvider, kernel: str, version: str, then: str
+    jupyter: JupyterPage, demo: DemoProvider, kernel: str, version: str, then: str
 ) -> None:
-    with desk.notebook(login(demo, what="signup", then=then), kernel=kernel) as notebook:
+    with jupyter.notebook(login(demo, what="signup", then=then), kernel=kernel) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
-        if then in HEARS[version]:
+        if then in PROCESSES_CLICKS[version]:
             fill_all(notebook, newcomer())
             notebook.press("Create account")
             notebook.link()
         else:
-            expect(notebook.panel).to_contain_text("hears no click but Cancel while this cell waits")
+            expect(notebook.panel).to_contain_text("processes no click but Cancel")
             expect(notebook.panel).to_contain_text("await" if version > "7" else "pip install -U ipykernel")
             expect(notebook.panel.get_by_role("textbox")).to_have_count(0)
         notebook.press("Cancel")
@@ -90,25 +92,40 @@ def test_the_form_works_or_the_card_says_why_not(
 
 
 def test_other_ways_are_offered_only_where_the_click_is_heard(
-    desk: Desk, demo: DemoProvider, kernel: str, version: str
+    jupyter: JupyterPage, demo: DemoProvider, kernel: str, version: str
 ) -> None:
-    with desk.notebook(login(demo), kernel=kernel) as notebook:
+    with jupyter.notebook(login(demo), kernel=kernel) as notebook:
         notebook.run_all()
         notebook.link()
         notebook.panel.locator("summary").click()
-        heard = AWAIT in HEARS[version]
+        heard = AWAIT in PROCESSES_CLICKS[version]
         for name in ("Use a code instead", "Send"):
             expect(notebook.panel.get_by_role("button", name=name)).to_have_count(int(heard))
         if not heard:
-            expect(notebook.panel).to_contain_text("hears no click but Cancel")
+            expect(notebook.panel).to_contain_text("processes no click but Cancel")
         notebook.press("Cancel")
         notebook.phase("cancelled")
         notebook.idle()
 
 
-def test_a_form_on_a_kernel_that_does_not_wait(desk: Desk, demo: DemoProvider, kernel: str) -> None:
+def test_a_cell_run_again(jupyter: JupyterPage, demo: DemoProvider, kernel: str, version: str) -> None:
+    """It starts at once, or a floating card cancels the first run."""
+    with jupyter.notebook(login(demo), kernel=kernel) as notebook:
+        notebook.run(0)
+        first = notebook.address()
+        notebook.run(0)
+        if AWAIT in PROCESSES_CLICKS[version]:
+            expect(notebook.link()).not_to_have_attribute("href", first)
+            notebook.press("Cancel")
+        else:
+            notebook.floating.get_by_role("button", name="Cancel").click()
+        expect(notebook.floating).to_have_count(0)
+        notebook.idle()
+
+
+def test_a_form_on_a_kernel_that_does_not_wait(jupyter: JupyterPage, demo: DemoProvider, kernel: str) -> None:
     """What the card advises works on every kernel."""
-    with desk.notebook(login(demo, what="signup", then="signin"), kernel=kernel) as notebook:
+    with jupyter.notebook(login(demo, what="signup", then="signin"), kernel=kernel) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         fill_all(notebook, newcomer())
@@ -118,11 +135,11 @@ def test_a_form_on_a_kernel_that_does_not_wait(desk: Desk, demo: DemoProvider, k
         notebook.phase("cancelled")
 
 
-def test_a_kernel_that_cannot(desk: Desk, demo: DemoProvider) -> None:
-    """7.0 gets a warning that says what to do, and the link as text, which works."""
+def test_an_unsupported_kernel(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    """On 7.0 a warning names the remedy, and the sign-in link is shown as text."""
     with (
-        desk.server.other_kernel("7.0.1") as kernel,
-        desk.notebook(login(demo), "print('next', api.user['name'])", kernel=kernel) as notebook,
+        jupyter.server.other_kernel("7.0.1") as kernel,
+        jupyter.notebook(login(demo), "print('next', api.user['name'])", kernel=kernel) as notebook,
     ):
         notebook.run_all()
         link = notebook.page.get_by_role("link", name="Sign in at")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from support import newcomer
 
 if TYPE_CHECKING:
-    from harness import Desk, Notebook
+    from harness import JupyterPage, Notebook
 
     from authnb.demo import DemoProvider
 
@@ -39,9 +39,9 @@ def sign_in(notebook: Notebook, name: str) -> None:
     page.close()
 
 
-def test_an_account_then_signed_in(desk: Desk, demo: DemoProvider) -> None:
+def test_an_account_then_signed_in(jupyter: JupyterPage, demo: DemoProvider) -> None:
     """The password is on the screen and at the provider, and nowhere else."""
-    with desk.notebook(login(demo, what="signup"), "print('next', api.user['name'])") as notebook:
+    with jupyter.notebook(login(demo, what="signup"), "print('next', api.user['name'])") as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         expect(notebook.panel).to_contain_text("Create an account at 127.0.0.1")
@@ -57,11 +57,11 @@ def test_an_account_then_signed_in(desk: Desk, demo: DemoProvider) -> None:
         notebook.idle()
         assert f"next {name.title()}" in notebook.outputs(1)
         assert PASSWORD not in notebook.save()
-        assert PASSWORD not in desk.page.content()
+        assert PASSWORD not in jupyter.page.content()
 
 
-def test_checked_while_typing(desk: Desk, demo: DemoProvider) -> None:
-    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+def test_checked_while_typing(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         email = notebook.panel.get_by_label("E-mail")
@@ -98,11 +98,11 @@ def test_checked_while_typing(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("cancelled")
 
 
-def test_the_provider_has_the_last_word(desk: Desk, demo: DemoProvider) -> None:
+def test_the_providers_errors_appear_at_their_fields(jupyter: JupyterPage, demo: DemoProvider) -> None:
     """Its errors appear at their fields, and what was typed stays."""
     taken = newcomer()
     demo.sign_up(taken, PASSWORD)
-    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+    with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         fill_all(notebook, taken)
@@ -116,8 +116,8 @@ def test_the_provider_has_the_last_word(desk: Desk, demo: DemoProvider) -> None:
         notebook.press("Cancel")
 
 
-def test_the_providers_own_page_instead(desk: Desk, demo: DemoProvider) -> None:
-    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+def test_the_providers_own_page_instead(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         notebook.press("Use the provider's own page instead")
@@ -128,7 +128,7 @@ def test_the_providers_own_page_instead(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("signed_in")
 
 
-def test_a_page_apart_and_then_a_code(desk: Desk, demo: DemoProvider) -> None:
+def test_a_page_apart_and_then_a_code(jupyter: JupyterPage, demo: DemoProvider) -> None:
     """Where the page for accounts leads nowhere by itself, both are shown, the account first."""
     cell = f"""
 import authnb
@@ -136,7 +136,7 @@ from dataclasses import replace
 found = authnb.Provider.discover({demo.issuer!r})
 there = replace(found, authnb_signup=None, prompt_values_supported=(), sign_up_page=found.issuer + "/signup")
 await authnb.signup(there, client_id="notebook", mode="device")"""
-    with desk.notebook(cell) as notebook:
+    with jupyter.notebook(cell) as notebook:
         notebook.run_all()
         notebook.phase("waiting")
         assert notebook.address("Create an account first") == f"{demo.issuer}/signup"
@@ -145,14 +145,14 @@ await authnb.signup(there, client_id="notebook", mode="device")"""
         notebook.phase("signed_in")
 
 
-def test_a_form_that_would_send_a_password_in_the_clear(desk: Desk, demo: DemoProvider) -> None:
+def test_a_form_that_would_send_a_password_in_the_clear(jupyter: JupyterPage, demo: DemoProvider) -> None:
     cell = f"""
 import authnb
 form = {{"endpoint": "http://id.example.org/signup", "fields": []}}
 provider = authnb.Provider.discover({demo.issuer!r}, authnb_signup=form)
 signin = authnb.signup(provider, client_id="notebook")
 await signin"""
-    with desk.notebook(cell) as notebook:
+    with jupyter.notebook(cell) as notebook:
         notebook.run_all()
         notebook.phase("failed")
         expect(notebook.panel).to_contain_text("neither https nor on this machine")
@@ -162,11 +162,11 @@ await signin"""
         notebook.idle()
 
 
-def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
-    with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
+def test_the_keyboard_alone(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
-        keys = desk.page.keyboard
+        keys = jupyter.page.keyboard
         notebook.panel.get_by_label("Name", exact=True).focus()
         for text, tabs in (
             (newcomer(), 1),
@@ -186,17 +186,17 @@ def test_the_keyboard_alone(desk: Desk, demo: DemoProvider) -> None:
         notebook.phase("cancelled")
 
 
-def test_nothing_for_axe_to_find(desk: Desk, demo: DemoProvider) -> None:
-    for theme in THEMES[desk.server.app]:
-        with desk.notebook(login(demo, what="signup", then="signin")) as notebook:
-            desk.theme(theme)
+def test_axe_finds_no_violation(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    for theme in THEMES[jupyter.server.app]:
+        with jupyter.notebook(login(demo, what="signup", then="signin")) as notebook:
+            jupyter.theme(theme)
             notebook.run_all()
             notebook.phase("sign_up")
-            assert violations(desk.page, ".authnb") == []
+            assert violations(jupyter.page, ".authnb") == []
             notebook.press("Create account")
             expect(notebook.panel).to_contain_text("Please fill this in.")
-            assert violations(desk.page, ".authnb") == []
+            assert violations(jupyter.page, ".authnb") == []
             notebook.press("Use the provider's own page instead")
             notebook.link("Open the sign-up page")
-            assert violations(desk.page, ".authnb") == []
+            assert violations(jupyter.page, ".authnb") == []
             notebook.press("Cancel")

@@ -1,4 +1,4 @@
-"""On a real JupyterHub that gives each user a subdomain: one registered address, and nobody takes another's answer."""
+"""On a real JupyterHub with a subdomain for each user: one redirect URI, and no user receives another's callback."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from harness import login
-from hub import Hub, HubDesk, UserServer
-from people import open_page, provider_for, sign_in
+from hub import Hub, HubPage, UserServer
 from playwright.sync_api import expect
+from provider_pages import open_page, paste, provider_for, sign_in, stray_answer
 from topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
@@ -33,33 +33,33 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="module")
-def desks(hub: Hub, browser: Browser) -> Iterator[dict[str, HubDesk]]:
+def pages(hub: Hub, browser: Browser) -> Iterator[dict[str, HubPage]]:
     servers = [UserServer(hub, name) for name in PEOPLE]
-    opened = {server.name: HubDesk(server, browser) for server in servers}
+    opened = {server.name: HubPage(server, browser) for server in servers}
     yield opened
-    for desk in opened.values():
-        desk.close()
+    for jupyter in opened.values():
+        jupyter.close()
 
 
 @pytest.fixture(scope="module")
 def provider(hub: Hub) -> Iterator[DemoProvider]:
-    """It knows one address of this Hub."""
+    """A provider where one redirect URI of this Hub is registered."""
     with provider_for(hub.callback_page, people=PEOPLE) as demo:
         yield demo
 
 
 def test_one_registered_address_serves_everybody(
-    desks: dict[str, HubDesk], provider: DemoProvider, hub: Hub
+    pages: dict[str, HubPage], provider: DemoProvider, hub: Hub
 ) -> None:
-    """`auto` takes it, each ends on a page of their own origin, and no log has the code."""
+    """`auto` uses it, each browser ends on a page of its user's origin, and no log has the code."""
     row = TOPOLOGIES["subdomains"]
     assert row.run == ["auto", "page"]
     assert row.outcomes["auto"] == "page"
-    for user, desk in desks.items():
-        with desk.notebook(login(provider), "print('next', api.user['preferred_username'])") as notebook:
+    for user, jupyter in pages.items():
+        with jupyter.notebook(login(provider), "print('next', api.user['preferred_username'])") as notebook:
             notebook.run_all()
             expect(notebook.panel).to_contain_text(
-                "so the answer comes back over a page of your Jupyter server"
+                "so the callback arrives through a page of your Jupyter server"
             )
             notebook.link()
             assert parse_qs(urlsplit(notebook.address()).query)["redirect_uri"] == [hub.callback_page]
@@ -76,9 +76,9 @@ def test_one_registered_address_serves_everybody(
     assert not [line for line in log.splitlines() if "callback.html" in line and SECRET.search(line)]
 
 
-def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provider: DemoProvider) -> None:
-    """Who opens another's link ends on a page of their own, where nobody waits for that answer."""
-    ada, grace = desks["ada"], desks["grace"]
+def test_no_user_takes_over_anothers_sign_in(pages: dict[str, HubPage], provider: DemoProvider) -> None:
+    """Another user's authorization URL leads to one's own callback page, where no sign-in waits for its state."""
+    ada, grace = pages["ada"], pages["grace"]
     with (
         ada.notebook(login(provider, mode="page", then="signin")) as hers,
         grace.notebook(login(provider, mode="page", then="signin")) as other,
@@ -86,16 +86,10 @@ def test_neither_takes_over_the_others_sign_in(desks: dict[str, HubDesk], provid
         hers.run_all()
         other.run_all()
         other.link()
-        page = grace.context.new_page()
-        page.goto(hers.address())
-        sign_in(page, "grace")
-        expect(page.get_by_role("heading")).to_have_text("No notebook took the answer")
-        answer = page.get_by_label("Address to paste").input_value()
+        answer = stray_answer(grace.context, hers.address(), "grace")
         assert answer.startswith(grace.server.url)
-        page.close()
         other.panel.locator("summary").click()
-        other.panel.get_by_label("Address you ended on").fill(answer)
-        other.press("Send")
+        paste(other, answer)
         expect(other.panel.get_by_role("alert")).to_contain_text("belongs to another sign-in")
         hers.phase("waiting")
         other.phase("waiting")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from authnb.demo import DemoProvider, RunningProvider
 
 PASSWORD = "a long passphrase"
-CALLBACK = "http://127.0.0.1:9/callback"  # nobody listens there: the window stops before it
+CALLBACK = "http://127.0.0.1:9/callback"  # not listening: the window does not follow this redirect
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "openid profile email measurements:read"
 

@@ -1,4 +1,4 @@
-"""Accounts: creating one, signing in, and what a stranger may not do or learn."""
+"""Accounts: sign-up, sign-in, and resistance to enumeration and guessing."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_eight_sign_ups_at_once_make_one_account(demo: DemoProvider) -> None:
 
 
 def test_an_unknown_name_and_a_wrong_password_look_the_same(demo: DemoProvider) -> None:
-    """Nobody learns at the sign-in page who has an account, not even from the delays."""
+    """The sign-in page does not reveal which accounts exist, not even by its delays."""
     Window(demo).sign_up("ada")
 
     def tries(name: str) -> list[tuple[int, list[str]]]:

@@ -7,12 +7,14 @@ from itertools import pairwise
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 import requests
 from demo_helpers import get_tokens
+from parquet_file import FILE
 
 from authnb.demo import DemoProvider
-from authnb.demo.data import measurements
+from authnb.demo.resource.data import measurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +54,37 @@ def test_pages_follow_each_other_to_the_end(ask_api: Callable[..., requests.Resp
     assert len(rows) == 30 * 24
     times = [datetime.fromisoformat(row["time"]) for row in rows]
     assert {(later - earlier).seconds for earlier, later in pairwise(times)} == {3600}
+
+
+def test_the_file_holds_the_same() -> None:
+    """``python tests/demo/parquet_file.py`` writes it."""
+    columns = 'station, epoch("time"), pm25, no2, o3, temperature'
+    rows = duckdb.read_parquet(str(FILE)).project(columns).fetchall()
+    expected = [
+        (row.station, row.time.timestamp(), row.pm25, row.no2, row.o3, row.temperature)
+        for row in measurements()
+    ]
+    assert sorted(rows) == sorted(expected)
+
+
+def test_the_file_is_read_by_range(ask_api: Callable[..., requests.Response]) -> None:
+    whole = ask_api("/measurements.parquet")
+    assert whole.content == FILE.read_bytes()
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    url, authorization = whole.url, whole.request.headers["Authorization"]
+
+    def get(span: str) -> requests.Response:
+        return requests.get(url, headers={"Authorization": authorization, "Range": span}, timeout=20)
+
+    part = get("bytes=4-99")
+    assert (part.status_code, part.content) == (206, whole.content[4:100])
+    assert part.headers["Content-Range"] == f"bytes 4-99/{len(whole.content)}"
+    assert get("bytes=-8").content == whole.content[-8:]
+    assert get("bytes=99999999-").status_code == 416
+    head = requests.head(url, headers={"Authorization": authorization}, timeout=20)
+    assert (head.headers["Content-Length"], head.content) == (str(len(whole.content)), b"")
+    assert requests.get(url, headers={"Range": "bytes=4-99"}, timeout=20).status_code == 401
+    assert ask_api("/measurements.parquet", station="park").status_code == 400
 
 
 def test_filters(ask_api: Callable[..., requests.Response]) -> None:
@@ -126,6 +159,7 @@ def test_a_bad_token_is_named_so(demo: DemoProvider) -> None:
 
 
 def test_too_small_a_scope_is_told_what_is_missing(demo: DemoProvider) -> None:
+    """RFC 6750 section 3.1, and in the body, which is what a cell shows."""
     token = get_tokens(demo, scope="openid")["access_token"]
     answer = requests.get(
         f"{demo.api}/measurements", headers={"Authorization": f"bearer {token}"}, timeout=20
@@ -134,6 +168,7 @@ def test_too_small_a_scope_is_told_what_is_missing(demo: DemoProvider) -> None:
     challenge = answer.headers["WWW-Authenticate"]
     assert 'error="insufficient_scope"' in challenge
     assert 'scope="measurements:read"' in challenge
+    assert "measurements:read" in answer.json()["error_description"]
 
 
 def test_the_data_is_worth_a_plot() -> None:

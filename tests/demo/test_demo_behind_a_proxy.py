@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 import requests
+from support import free_port
 
 import authnb
 from authnb.demo import DemoProvider
-from authnb.storage import MemoryStorage
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+from authnb.storage.base import MemoryStorage
 
 
 @pytest.mark.parametrize("mode", ["loopback", "device"])

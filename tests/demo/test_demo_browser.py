@@ -11,22 +11,13 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from demo_helpers import PASSWORD, ask, require
+from harness import CHROMIUM
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from authnb.demo import DemoProvider
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1000, "height": 800}},
@@ -40,7 +31,7 @@ def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     require(chromium, "no Chromium here")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         yield browser
         browser.close()
 

@@ -148,7 +148,7 @@ def test_guessing_codes_is_slowed_down(demo: DemoProvider, clock: Clock) -> None
     page = window.get("/device")
     statuses = [window.submit(page, user_code="BBBB-BBBB").status for _ in range(5)]
     assert statuses == [400, 400, 400, 429, 429]
-    assert window.get(device["verification_uri_complete"]).status == 429
+    assert window.submit(page, user_code=device["user_code"]).status == 429
     clock.turn(2)
     assert window.get(device["verification_uri_complete"]).title == "Allow Notebook?"
 

@@ -200,7 +200,7 @@ def encoded(fields: list[tuple[str, str]]) -> str:
     form=FIELDS | ALMOST | VALUES,
     headers=HEADERS,
 )
-def test_whatever_is_asked(
+def test_hypothesis_requests(
     onlooker: Window, path: str, method: str, query: Any, form: Any, headers: dict[str, str]
 ) -> None:
     """No server error, a page where pages are and JSON where endpoints are, and never on to another site."""
@@ -230,7 +230,7 @@ def test_whatever_is_asked(
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(path=st.sampled_from(["/signup", "/login", "/device"]), data=st.data())
-def test_whatever_is_filled_in(window: Window, path: str, data: st.DataObject) -> None:
+def test_hypothesis_forms(window: Window, path: str, data: st.DataObject) -> None:
     """Into a form with its own token: the form again, with what was wrong, or a page."""
     page = window.get(path)
     names = [tag["name"] for tag in page.soup.select("form input[name]") if tag["name"] != "csrf_token"]

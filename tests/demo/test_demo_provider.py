@@ -61,7 +61,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def test_browsers_that_keep_their_connections_keep_nobody_out(demo: DemoProvider) -> None:
+def test_idle_browser_connections_do_not_exhaust_the_server(demo: DemoProvider) -> None:
     """A class of 150 has the page open, and the next one is answered."""
     with ExitStack() as browsers:
         for _ in range(150):
@@ -131,7 +131,10 @@ def test_a_database_file_outlives_the_provider(tmp_path: Path) -> None:
             f"{demo.issuer}/device_authorization", data={"client_id": "notebook"}, timeout=20
         ).json()
         keys = requests.get(f"{demo.issuer}/jwks", timeout=20).json()
-    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [file.name], (
+        "SQLite's own files go when it is closed"
+    )
+    content = file.read_bytes()
     for planted in (code, tokens["access_token"], tokens["refresh_token"], device["device_code"], PASSWORD):
         assert planted.encode() not in content
     with DemoProvider(f"sqlite:///{file}", port) as demo:
@@ -239,7 +242,8 @@ def test_nothing_secret_is_logged(listener: tuple[str, list[str]], caplog: pytes
             answer[name] for answer in (tokens, newer, last) for name in answer if name.endswith("_token")
         ]
     assert len(secrets) == 15
-    assert "Issue token" in caplog.text
+    for shown in ("Issue token", "<token response>", "<Client notebook>"):
+        assert shown in caplog.text, "Authlib logs them at DEBUG"
     for secret in secrets:
         assert secret not in caplog.text
 
@@ -272,6 +276,8 @@ def test_the_person_knows_the_password_they_chose(
 def test_the_person_says_what_the_page_said(demo: DemoProvider) -> None:
     with pytest.raises(PersonError, match="not supported"):
         demo.visit(ask(demo, redirect_uri="http://example.org/").url)
+    with pytest.raises(PersonError, match="no user code"):
+        demo.approve(None)
     with pytest.raises(PersonError, match="No device waits"):
         demo.approve("BBBB-BBBB")
     with pytest.raises(PersonError, match="refused"):

@@ -1,4 +1,4 @@
-"""The database does not grow with every sign-in: what nobody can use any more is deleted."""
+"""Expired rows are deleted: the database does not grow with every sign-in."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def rows(file: Path) -> dict[str, int]:
 
 
 def device_code(demo: DemoProvider) -> str:
-    """A device code for which nobody decides."""
+    """A device code without a decision."""
     url, data = f"{demo.issuer}/device_authorization", {"client_id": demo.client_id}
     return requests.post(url, data=data, timeout=20).json()["device_code"]
 
 
-def test_what_expired_is_deleted(tmp_path: Path, clock: Clock) -> None:
+def test_expired_rows_are_deleted(tmp_path: Path, clock: Clock) -> None:
     file = tmp_path / "demo.sqlite3"
     with DemoProvider(file, clock=clock) as demo:
         refresh(demo, get_tokens(demo)["refresh_token"])
@@ -58,7 +58,7 @@ def test_what_expired_is_deleted(tmp_path: Path, clock: Clock) -> None:
         assert get_tokens(demo), "ada's account is not among them"
 
 
-def test_what_can_be_used_stays(tmp_path: Path, clock: Clock) -> None:
+def test_valid_rows_stay(tmp_path: Path, clock: Clock) -> None:
     """Also a used refresh token, which ends its family when it comes again."""
     file = tmp_path / "demo.sqlite3"
     with DemoProvider(file, clock=clock) as demo:
@@ -93,7 +93,7 @@ def test_it_is_done_once_a_minute(tmp_path: Path, clock: Clock) -> None:
     assert left == [0, 1, 1, 1, 0], "expired after 90 seconds, looked for after 61 and 122"
 
 
-def test_a_device_hears_for_an_hour_that_its_code_expired(demo: DemoProvider, clock: Clock) -> None:
+def test_an_expired_device_code_is_reported_for_an_hour(demo: DemoProvider, clock: Clock) -> None:
     code = device_code(demo)
     heard = []
     for seconds in (660, 2900, 3600):

@@ -55,6 +55,8 @@ def test_errors_come_by_field(demo: DemoProvider) -> None:
     )
     send(demo, GOOD)
     assert send(demo, GOOD | {"name": "ADA"}).json()["errors"].keys() == {"name"}
+    both = send(demo, GOOD | {"name": "ADA", "password_again": "other"})
+    assert both.json()["errors"].keys() == {"name", "password_again"}
 
 
 def test_eight_at_once_make_one_account(demo: DemoProvider) -> None:
@@ -96,7 +98,7 @@ def test_the_description_and_the_page_say_the_same(demo: DemoProvider) -> None:
     assert re.fullmatch(fields[0]["rule"]["pattern"], "ada")
 
 
-def test_whose_password_waits_to_be_hashed_keeps_nobody_else_waiting(demo: DemoProvider) -> None:
+def test_password_hashing_does_not_block_other_requests(demo: DemoProvider) -> None:
     """Twelve sign up while no core is free to hash, and everybody else is answered."""
     with ThreadPoolExecutor(12) as pool, ExitStack() as busy:
         for _ in range(os.cpu_count() or 1):

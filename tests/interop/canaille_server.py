@@ -1,4 +1,4 @@
-"""A canaille of its own for one test run, in memory. It prints its issuer, then serves until it is ended."""
+"""Canaille for one test run, in memory. Prints its issuer, then serves until it is terminated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCOPE = ["openid", "profile", "email", "offline_access"]
 
 
 def settings(place: str) -> dict[str, Any]:
-    """What canaille is told."""
+    """The configuration."""
     return {
         "SECRET_KEY": "of the tests",
         "SERVER_NAME": place,
@@ -40,7 +40,7 @@ def settings(place: str) -> dict[str, Any]:
 
 
 def client(client_id: str, **more: Any) -> Any:
-    """Register a client that may do all that canaille knows, and that a person is asked about."""
+    """Register a client for all grant types, for which consent is requested."""
     made = models.Client(
         client_id=client_id,
         client_name=client_id,
@@ -76,7 +76,7 @@ _find_any = MemoryBackend.do_query
 
 
 def find_all(memory: MemoryBackend, model: Any, *args: Any, **conditions: Any) -> list[Any]:
-    """What matches all conditions; canaille's memory finds what matches any, as one code for another."""
+    """Match all conditions: canaille's memory backend matches any, and so confuses codes."""
     if not conditions:
         return list(_find_any(memory, model, *args))
     found = [_find_any(memory, model, *args, **{name: value}) for name, value in conditions.items()]
@@ -86,7 +86,7 @@ def find_all(memory: MemoryBackend, model: Any, *args: Any, **conditions: Any) -
 
 class Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 listener = socket.create_server(("127.0.0.1", 0))

@@ -7,55 +7,61 @@ A function tries one capability at a provider and returns if it works. What a pr
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from signed_in import age, keeper
+import requests
+from demo_session import age, renewer, stored
+from providers import APIS, SCOPE, SECRET
 from window import Window
 
 import authnb
 from authnb.errors import AuthnbError
-from authnb.storage import MemoryStorage
+from authnb.oauth.client import TOKEN_EXCHANGE
+from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from providers import Stranger
+    from providers import OtherProvider
+
+    from authnb.session.session import Session
 
 PATIENCE = 2.0  # seconds after which a sign-in that got no answer gives up
 
 
-def discovery(at: Stranger) -> None:
+def discovery(at: OtherProvider) -> None:
     """Metadata and keys."""
     provider = authnb.Provider.discover(at.issuer)
     assert provider.issuer == at.issuer
     assert provider.keys.current()
 
 
-def loopback_on_any_port(at: Stranger) -> None:
-    """A sign-in answered to whatever port is free (RFC 8252 section 7.3)."""
+def loopback_on_any_port(at: OtherProvider) -> None:
+    """A loopback redirect URI with any free port (RFC 8252 section 7.3)."""
     login = at.login(redirect_port=0, timeout=PATIENCE)
     with Window() as person:
         person.visit(login.verification().uri)
     assert login.wait(20).user["sub"] == "ada"
 
 
-def loopback_on_a_registered_port(at: Stranger) -> None:
-    """The same on a port that was agreed on; twice, for a port must be free again at once."""
+def loopback_on_a_registered_port(at: OtherProvider) -> None:
+    """The same with a registered port; twice, for the port must be free again at once."""
     for _ in range(2):
         assert at.sign_in().user["sub"] == "ada"
 
 
-def public_client(at: Stranger) -> None:
+def public_client(at: OtherProvider) -> None:
     """A client without a secret, but with PKCE."""
     assert at.sign_in("notebook").user["sub"] == "ada"
 
 
-def client_secret_basic(at: Stranger) -> None:
+def client_secret_basic(at: OtherProvider) -> None:
     """A client that sends its secret in a header (RFC 6749 section 2.3.1)."""
     assert at.sign_in("hub").user["sub"] == "ada"
 
 
-def client_secret_post(at: Stranger) -> None:
+def client_secret_post(at: OtherProvider) -> None:
     """A client that sends its secret in the body."""
     provider = authnb.Provider.discover(
         at.issuer, token_endpoint_auth_methods_supported=("client_secret_post",)
@@ -66,7 +72,7 @@ def client_secret_post(at: Stranger) -> None:
         assert "access_token" in session.logout().revoked
 
 
-def wrong_secret(at: Stranger) -> None:
+def wrong_secret(at: OtherProvider) -> None:
     """A secret that is not the client's is refused, and the error says so."""
     refusal = _refusal(lambda: at.sign_in("hub", client_secret="wrong"))
     if refusal is None:
@@ -75,46 +81,75 @@ def wrong_secret(at: Stranger) -> None:
     assert "client_secret" in refusal.description
 
 
-def device(at: Stranger) -> None:
+def device(at: OtherProvider) -> None:
     """A code entered on another device (RFC 8628)."""
     assert at.sign_in(mode="device").user["sub"] == "ada"
 
 
-def a_no_on_the_device(at: Stranger) -> None:
+def denial_on_the_device(at: OtherProvider) -> None:
     """The person declines there."""
     _declined(at, mode="device")
 
 
-def a_no_in_the_browser(at: Stranger) -> None:
+def denial_in_the_browser(at: OtherProvider) -> None:
     """The person declines on the page."""
     _declined(at)
 
 
-def name_and_email(at: Stranger) -> None:
+def name_and_email(at: OtherProvider) -> None:
     """Who signed in: from the ID token, else from the userinfo endpoint."""
     user = at.sign_in().user
     assert (user["name"], user["email"]) == ("Ada Byron", "ada@example.org")
 
 
-def userinfo(at: Stranger) -> None:
+def userinfo(at: OtherProvider) -> None:
     """The userinfo endpoint takes the session's token."""
     session = at.sign_in()
-    endpoint = keeper(session).client.provider.userinfo_endpoint
+    endpoint = renewer(session).client.provider.userinfo_endpoint
     assert session.get(endpoint).json()["sub"] == "ada"
 
 
-def refresh(at: Stranger) -> None:
-    """A token that has expired is renewed, and the person keeps the name."""
+def refresh(at: OtherProvider) -> None:
+    """An expired token is renewed, and the claims are kept."""
     session = at.sign_in()
-    before, endpoint = session.token, keeper(session).client.provider.userinfo_endpoint
+    before, endpoint = session.token, renewer(session).client.provider.userinfo_endpoint
     age(session)
     assert session.get(endpoint).json()["sub"] == "ada"
     assert session.token["access_token"] != before["access_token"]
     assert session.user["name"] == "Ada Byron"
 
 
-def scope_granted_in_part(at: Stranger) -> None:
-    """The person withholds a scope; the session says what was granted."""
+def token_for_one_api(at: OtherProvider) -> None:
+    """The token is for the first API in ``resource=`` (RFC 8707), and so is its successor."""
+    session = _signed_in_for_apis(at)
+    _check_audience(at, session, APIS[0])
+    age(session)
+    session.ensure_active_token()
+    _check_audience(at, session, APIS[0])
+
+
+def another_api_by_refresh_token(at: OtherProvider) -> None:
+    """A token for another API without token exchange (RFC 8707 section 2.2)."""
+    session = _signed_in_for_apis(at)
+    client = renewer(session).client
+    without_exchange = replace(client, provider=replace(client.provider, grant_types_supported=()))
+    session.token_auth.renewer = replace(renewer(session), client=without_exchange)
+    _another_api(at, session)
+
+
+def another_api_by_token_exchange(at: OtherProvider) -> None:
+    """The same by token exchange (RFC 8693), which leaves the refresh token alone."""
+    session = _signed_in_for_apis(at)
+    if TOKEN_EXCHANGE not in renewer(session).client.provider.grant_types_supported:
+        session.for_audience("archive", api=APIS[1])
+    kept = session.token["refresh_token"]
+    _check_audience(at, session.for_audience(APIS[1]), APIS[1])
+    assert stored(session).token["refresh_token"] == kept
+    _another_api(at, session)
+
+
+def scope_granted_in_part(at: OtherProvider) -> None:
+    """The person withholds a scope; the session's token has the granted scope."""
     session = at.sign_in(withheld="email")
     if "email" in session.token["scope"].split():
         raise AuthnbError("not_supported", "Its pages ask for all or nothing.")
@@ -122,28 +157,28 @@ def scope_granted_in_part(at: Stranger) -> None:
     assert "email" not in session.user
 
 
-def revocation_by_a_public_client(at: Stranger) -> None:
-    """Signing out makes the provider forget the tokens of a client without a secret."""
+def revocation_by_a_public_client(at: OtherProvider) -> None:
+    """Signing out revokes the tokens of a public client."""
     _revoked(at, "notebook")
 
 
-def revocation_by_a_client_with_a_secret(at: Stranger) -> None:
-    """The same for a client that has one."""
+def revocation_by_a_client_with_a_secret(at: OtherProvider) -> None:
+    """The same for a confidential client."""
     _revoked(at, "hub")
 
 
-def sign_out(at: Stranger) -> None:
+def sign_out(at: OtherProvider) -> None:
     """The address that signing out names ends the provider's own session in the browser."""
     with Window() as person:
         session = at.sign_in(window=person)
         uri = session.logout().end_session_uri
         assert uri is not None
         person.sign_out(uri)
-        again = keeper(session).client.authorization_request(f"http://127.0.0.1:{at.port}/callback")
+        again = renewer(session).client.authorization_request(f"http://127.0.0.1:{at.port}/callback")
         assert person.asks_who(again.uri)
 
 
-def sign_up(at: Stranger) -> None:
+def sign_up(at: OtherProvider) -> None:
     """A new account on the provider's own page (`prompt=create`), and signed in with it."""
     begun = authnb.signup(
         at.issuer,
@@ -159,7 +194,41 @@ def sign_up(at: Stranger) -> None:
     assert begun.wait(20).user["sub"] == "bob"
 
 
-def _declined(at: Stranger, **options: str) -> None:
+def _signed_in_for_apis(at: OtherProvider) -> Session:
+    return at.sign_in(scope=f"{SCOPE} measurements:read", resource=APIS, api=APIS)
+
+
+def _another_api(at: OtherProvider, session: Session) -> None:
+    """Both sessions have tokens for their own API, also after a renewal; another API is refused."""
+    archive = session.for_audience(APIS[1])
+    _check_audience(at, archive, APIS[1])
+    archive.token = {**archive.token, "expires_at": 1}
+    archive.ensure_active_token()
+    _check_audience(at, archive, APIS[1])
+    age(session)
+    session.ensure_active_token()
+    _check_audience(at, session, APIS[0])
+    refusal = _refusal(lambda: session.for_audience("https://other.example"))
+    assert refusal is not None, "a token for an API that the provider does not know"
+    assert refusal.error == "invalid_target", refusal
+
+
+def _check_audience(at: OtherProvider, session: Session, api: str) -> None:
+    """Ask the provider which API the token is for, as that API would (RFC 7662)."""
+    metadata = requests.get(f"{at.issuer}/.well-known/openid-configuration", timeout=20).json()
+    if "introspection_endpoint" not in metadata:
+        raise AuthnbError("not_supported", "Nobody can ask there which API a token is for.")
+    answer = requests.post(
+        metadata["introspection_endpoint"],
+        {"token": session.token["access_token"]},
+        auth=("hub", SECRET),
+        timeout=20,
+    ).json()
+    if not answer["active"] or api not in answer["aud"]:
+        raise AuthnbError("not_supported", "Its tokens are for no API in particular.")
+
+
+def _declined(at: OtherProvider, **options: str) -> None:
     login = at.login(timeout=60 if options else PATIENCE, **options)
     with Window() as person:
         asked = login.verification()
@@ -170,9 +239,9 @@ def _declined(at: Stranger, **options: str) -> None:
         raise refusal
 
 
-def _revoked(at: Stranger, client: str) -> None:
+def _revoked(at: OtherProvider, client: str) -> None:
     session = at.sign_in(client)
-    kept, token = keeper(session).client, session.token
+    kept, token = renewer(session).client, session.token
     done = session.logout()
     if not done.revoked:
         raise AuthnbError("not_revoked", " ".join(done.problems))
@@ -183,16 +252,16 @@ def _revoked(at: Stranger, client: str) -> None:
     assert refusal.error == "invalid_grant", refusal
 
 
-def _refusal(deed: Callable[[], object]) -> AuthnbError | None:
-    """What authnb raises, or None if it goes well."""
+def _refusal(action: Callable[[], object]) -> AuthnbError | None:
+    """The error that authnb raises, or None."""
     try:
-        deed()
+        action()
     except AuthnbError as error:
         return error
     return None
 
 
-CAPABILITIES: tuple[Callable[[Stranger], None], ...] = (
+CAPABILITIES: tuple[Callable[[OtherProvider], None], ...] = (
     discovery,
     loopback_on_any_port,
     loopback_on_a_registered_port,
@@ -201,11 +270,14 @@ CAPABILITIES: tuple[Callable[[Stranger], None], ...] = (
     client_secret_post,
     wrong_secret,
     device,
-    a_no_in_the_browser,
-    a_no_on_the_device,
+    denial_in_the_browser,
+    denial_on_the_device,
     name_and_email,
     userinfo,
     refresh,
+    token_for_one_api,
+    another_api_by_refresh_token,
+    another_api_by_token_exchange,
     scope_granted_in_part,
     revocation_by_a_public_client,
     revocation_by_a_client_with_a_secret,
@@ -214,7 +286,7 @@ CAPABILITIES: tuple[Callable[[Stranger], None], ...] = (
 )
 
 
-def outcome(capability: Callable[[Stranger], None], at: Stranger) -> tuple[str, str]:
+def outcome(capability: Callable[[OtherProvider], None], at: OtherProvider) -> tuple[str, str]:
     """``works``, or the code of the error that a user sees; and the error's text, without port numbers."""
     try:
         capability(at)

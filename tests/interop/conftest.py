@@ -18,8 +18,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_waits_on() -> Iterator[None]:
-    """Sign-ins that a test only looked at are given up after it."""
+def _no_login_is_left_waiting() -> Iterator[None]:
+    """Cancel sign-ins that a test left waiting."""
     yield
     begun = bool(BEGUN)
     while BEGUN:

@@ -1,6 +1,6 @@
 """What the small providers of `oddities` have in common, and `moved`, which brings a preset to one of them.
 
-They are honest, and ask nobody: whoever opens their authorization endpoint is sent back with a code.
+Their authorization endpoints redirect with a code at once, without a person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import jwk, jwt
 
-from authnb.presets import Preset, read
+from authnb.oauth.presets import Preset, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 def moved(name: str, *hosts: str, to: str) -> Preset:
     """The preset of that name, with these hosts replaced by the address of a small server."""
-    text = files("authnb").joinpath("presets.toml").read_text(encoding="utf-8")
+    text = files("authnb.oauth").joinpath("presets.toml").read_text(encoding="utf-8")
     for host in hosts:
         text = text.replace(f"https://{host}", to)
     return read(text)[name]
@@ -41,7 +41,7 @@ def as_json(value: Any, status: int = 200) -> Answer:
 
 
 def form(request: Request) -> dict[str, str]:
-    """What was posted, with what stands in a Basic header, and the query."""
+    """The parameters of a request: form, Basic credentials and query."""
     given = dict(parse_qsl(urlsplit(request.path).query)) | dict(parse_qsl(request.body.decode()))
     kind, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if kind == "Basic":
@@ -51,7 +51,7 @@ def form(request: Request) -> dict[str, str]:
 
 
 class Documented:
-    """A provider at ``path`` of a server; a subclass says what it does differently."""
+    """A provider below a server's ``path``; subclasses implement what differs."""
 
     path = ""
     metadata: dict[str, Any]
@@ -70,18 +70,18 @@ class Documented:
         self.routes()
 
     def routes(self) -> None:
-        """What it answers where."""
+        """The handler for each path."""
         self.at("/.well-known/openid-configuration", lambda _: as_json(self.metadata))
         self.at("/jwks", lambda _: as_json({"keys": [KEY.as_dict(private=False)]}))
         self.at("/authorize", self.authorize)
         self.at("/token", self.token)
 
     def at(self, path: str, answer: Callable[[Request], Answer]) -> None:
-        """Answer below its own path."""
+        """Serve its paths."""
         self.server.routes[self.path + path] = answer
 
     def authorize(self, request: Request) -> Answer:
-        """Send the browser back at once."""
+        """Redirect to the redirect URI at once."""
         self.asked = form(request)
         back = {"code": "the-code", "state": self.asked["state"]}
         return 302, {"Location": f"{self.asked['redirect_uri']}?{urlencode(back)}"}, b""
@@ -114,7 +114,7 @@ class Documented:
         return jwt.encode({"alg": "RS256", "kid": "one"}, claims | changes, KEY)
 
     def device(self, **changes: Any) -> Answer:
-        """A device code, to be asked for again in a second."""
+        """A device authorization response with an interval of one second."""
         whole = {
             "device_code": "the-device-code",
             "user_code": "WDJB-MJHT",
@@ -125,7 +125,7 @@ class Documented:
         return as_json({name: value for name, value in (whole | changes).items() if value is not None})
 
     def bearer(self, request: Request, answer: Any) -> Answer:
-        """What only the holder of the token is told."""
+        """The userinfo response, for requests with the access token."""
         if request.headers.get("Authorization") != "Bearer the-access-token":
             return 401, {}, b""
         return as_json(answer)

@@ -1,4 +1,4 @@
-"""The matrix of providers and capabilities: `make interop` runs it, prints it, and keeps it in docs/interop.md.
+"""The matrix of providers and capabilities: `make tables` runs it, prints it, and keeps it in docs/interop.md.
 
 What does not work there needs its reason in WHY, or the tests fail.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent.parent)]
+sys.path[:0] = [str(Path(__file__).parents[1] / "helpers")]
 
 from capabilities import CAPABILITIES, outcome  # noqa: E402 - the folder above has to be known first
 from providers import NAMES, running  # noqa: E402 - found by the path above
@@ -19,8 +19,13 @@ WORKS = "works"
 
 _NO_SIGN_UP = "It has no page for it."
 _NO_DEVICE = "It has no device flow."
+_NO_RESOURCE = "It ignores `resource`."
+_NO_EXCHANGE = "It has no token exchange."
 _ALL_OR_NOTHING = "Its page for consent has no choice."
 WHY = {
+    ("oidc-provider", "another_api_by_token_exchange"): (
+        "It has no token exchange of its own; in the column beside it a grant that we registered there."
+    ),
     ("oidc-provider", "scope_granted_in_part"): _ALL_OR_NOTHING,
     ("oidc-provider", "sign_up"): _NO_SIGN_UP,
     (
@@ -28,17 +33,23 @@ WHY = {
         "loopback_on_any_port",
     ): "It sends browsers only to addresses that are registered with their port.",
     ("canaille", "device"): _NO_DEVICE,
-    ("canaille", "a_no_on_the_device"): _NO_DEVICE,
+    ("canaille", "denial_on_the_device"): _NO_DEVICE,
+    ("canaille", "token_for_one_api"): _NO_RESOURCE,
+    ("canaille", "another_api_by_refresh_token"): _NO_RESOURCE,
+    ("canaille", "another_api_by_token_exchange"): _NO_EXCHANGE,
     ("canaille", "scope_granted_in_part"): _ALL_OR_NOTHING,
     ("canaille", "revocation_by_a_public_client"): "It revokes only for clients with a secret.",
     ("oidc-provider-mock", "public_client"): "It knows only clients with a secret.",
     ("oidc-provider-mock", "wrong_secret"): "It is a mock: no secret is wrong.",
     ("oidc-provider-mock", "device"): _NO_DEVICE,
-    ("oidc-provider-mock", "a_no_in_the_browser"): (
-        "Its no comes without `state`, so it is no answer to this sign-in (RFC 6749 section 4.1.2.1); the page that "
-        "the browser ends on says to cancel in the notebook."
+    ("oidc-provider-mock", "denial_in_the_browser"): (
+        "Its denial comes without `state`, so it is no answer to this sign-in (RFC 6749 section 4.1.2.1); the page "
+        "that the browser ends on says to cancel in the notebook."
     ),
-    ("oidc-provider-mock", "a_no_on_the_device"): _NO_DEVICE,
+    ("oidc-provider-mock", "denial_on_the_device"): _NO_DEVICE,
+    ("oidc-provider-mock", "token_for_one_api"): _NO_RESOURCE,
+    ("oidc-provider-mock", "another_api_by_refresh_token"): _NO_RESOURCE,
+    ("oidc-provider-mock", "another_api_by_token_exchange"): _NO_EXCHANGE,
     ("oidc-provider-mock", "scope_granted_in_part"): _ALL_OR_NOTHING,
     ("oidc-provider-mock", "revocation_by_a_public_client"): "It knows only clients with a secret.",
     ("oidc-provider-mock", "revocation_by_a_client_with_a_secret"): "It has no revocation endpoint.",
@@ -47,10 +58,11 @@ WHY = {
 
 _HEAD = """# authnb at providers that others wrote
 
-The tests in `tests/interop/` start these providers and use authnb there as a person does: `make interop` installs them
-and prints this table. Where it names an error, the provider lacks the capability and authnb says so with that error;
-the reason is below. The other way round, clients that others wrote sign in at the provider for learning: Authlib's
-Flask client, requests_oauth2client, openid-client, oauth4webapi, and curl by the device flow as RFC 8628 writes it.
+The tests in `tests/interop/` start these providers and use authnb there as a person does: `make interop` installs
+them and runs the tests, `make tables` prints this table. Where it names an error, the provider lacks the capability
+and authnb says so with that error; the reason is below. The other way round, clients that others wrote sign in at the
+provider for learning: Authlib's Flask client, requests_oauth2client, openid-client, oauth4webapi, and curl by the
+device flow as RFC 8628 writes it.
 
 """
 

@@ -1,4 +1,4 @@
-"""oidc-provider-mock for one test run. It prints its issuer, then serves until it is ended."""
+"""oidc-provider-mock for one test run. Prints its issuer, then serves until it is terminated."""
 
 from __future__ import annotations
 

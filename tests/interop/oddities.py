@@ -1,4 +1,4 @@
-"""Small providers that behave as the documentation of the great ones says, one real HTTP server each."""
+"""Small providers that behave as the documentation of well-known ones describes, one real HTTP server each."""
 
 from __future__ import annotations
 

@@ -1,17 +1,20 @@
 // oidc-provider, from npm, for one test run: `node oidc_provider.mjs FIXED [PATH]`, in the folder that has it installed.
 // FIXED is the one redirect address of the client "hub". With a PATH the issuer has it, and the pages are ours: passwords
-// that are checked, prompt=create, a consent that can be given in part. It prints its issuer, then serves.
+// that are checked, prompt=create, a consent that can be given in part, and token exchange by a grant of ours, for it has
+// none. It prints its issuer, then serves.
 import http from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const require = createRequire(`${process.cwd()}/package.json`);
-const { default: Provider, interactionPolicy } = await import(pathToFileURL(require.resolve('oidc-provider')));
+const { default: Provider, errors, interactionPolicy } = await import(pathToFileURL(require.resolve('oidc-provider')));
 const { exportJWK, generateKeyPair } = await import(pathToFileURL(require.resolve('jose')));
 
 const [fixed, path = ''] = process.argv.slice(2);
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const APIS = ['https://api.example.org', 'https://archive.example.org'];
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 const ADA = { name: 'Ada Byron', email: 'ada@example.org', password: 'a long passphrase of ada' };
 const people = new Map([['ada', ADA]]);
@@ -20,7 +23,7 @@ const native = {
   application_type: 'native',
   token_endpoint_auth_method: 'none',
   redirect_uris: ['http://127.0.0.1/callback'],
-  grant_types: ['authorization_code', 'refresh_token', DEVICE],
+  grant_types: ['authorization_code', 'refresh_token', DEVICE, ...(path ? [EXCHANGE] : [])],
   response_types: ['code'],
 };
 const web = { client_secret: 's3cret', redirect_uris: [fixed], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
@@ -31,6 +34,35 @@ async function keys() {
     const { privateKey } = await generateKeyPair(alg, { extractable: true, ...options });
     return { ...await exportJWK(privateKey), use: 'sig' };
   }));
+}
+
+// RFC 8707: the APIs that tokens are for
+
+function api(resource) {
+  if (!APIS.includes(resource)) throw new errors.InvalidTarget('there is no such API');
+  return { scope: 'measurements:read', audience: resource, accessTokenFormat: 'opaque' };
+}
+
+// RFC 8693: an access token of the client for one that is for another API
+
+async function exchange(ctx) {
+  const { client, params, provider } = ctx.oidc;
+  const subject = await provider.AccessToken.find(params.subject_token);
+  if (subject?.clientId !== client.clientId) throw new errors.InvalidGrant('the subject token is not valid');
+  if (!params.resource) throw new errors.InvalidTarget('say which API the token is for');
+  const { accountId, expiresWithSession, grantId, sessionUid } = subject;
+  const token = new provider.AccessToken({ accountId, client, expiresWithSession, grantId, gty: 'exchange', sessionUid });
+  token.resourceServer = new provider.ResourceServer(params.resource, api(params.resource));
+  const grant = await provider.Grant.find(grantId);
+  const scope = params.scope?.split(' ') ?? [...token.resourceServer.scopes];
+  token.scope = grant.getResourceScopeFiltered(params.resource, scope);
+  ctx.body = {
+    access_token: await token.save(),
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: token.tokenType,
+    expires_in: token.expiration,
+    scope: token.scope,
+  };
 }
 
 async function configuration() {
@@ -53,6 +85,8 @@ async function configuration() {
     features: {
       devInteractions: { enabled: !path },
       deviceFlow: { enabled: true },
+      introspection: { enabled: true },
+      resourceIndicators: { enabled: true, getResourceServerInfo: (_, resource) => api(resource) },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true },
     },
@@ -83,11 +117,11 @@ async function answers(request) {
 }
 
 async function ui(provider, request, response) {
-  const [, uid, deed] = request.url.slice(path.length).match(/^\/ui\/([^/?]+)(?:\/(\w+))?/) ?? [];
+  const [, uid, action] = request.url.slice(path.length).match(/^\/ui\/([^/?]+)(?:\/(\w+))?/) ?? [];
   const { prompt, grantId, params, session } = await provider.interactionDetails(request, response);
   const finish = (result, options) => provider.interactionFinished(request, response, result, options);
   const at = (name) => `${path}/ui/${uid}/${name}`;
-  if (deed === 'abort') return finish({ error: 'access_denied', error_description: 'The person said no' });
+  if (action === 'abort') return finish({ error: 'access_denied', error_description: 'The person said no' });
   if (request.method === 'GET') {
     const abort = `<a href="${at('abort')}">No</a>`;
     if (prompt.name === 'create') return page(response, form(at('create'), `${PASSWORD}<input name="email">`) + abort);
@@ -96,12 +130,12 @@ async function ui(provider, request, response) {
   }
   const given = await answers(request);
   const accountId = given.get('login');
-  if (deed === 'create') {
+  if (action === 'create') {
     if (people.has(accountId)) return page(response, 'That name is taken', 409);
     people.set(accountId, { name: accountId, email: given.get('email'), password: given.get('password') });
     return finish({ create: {}, login: { accountId } }, { mergeWithLastSubmission: false });
   }
-  if (deed === 'login') {
+  if (action === 'login') {
     if (people.get(accountId)?.password !== given.get('password')) return page(response, 'Wrong password', 401);
     return finish({ login: { accountId } }, { mergeWithLastSubmission: false });
   }
@@ -112,6 +146,9 @@ async function ui(provider, request, response) {
   grant.addOIDCScope(asked.filter((scope) => !withheld.includes(scope)).join(' '));
   grant.rejectOIDCScope(asked.filter((scope) => withheld.includes(scope)).join(' '));
   grant.addOIDCClaims(prompt.details.missingOIDCClaims ?? []);
+  for (const [resource, scopes] of Object.entries(prompt.details.missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '));
+  }
   return finish({ consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: true });
 }
 
@@ -119,6 +156,7 @@ const server = http.createServer();
 server.listen(0, '127.0.0.1', async () => {
   const issuer = `http://127.0.0.1:${server.address().port}${path}`;
   const provider = new Provider(issuer, await configuration());
+  if (path) provider.registerGrantType(EXCHANGE, exchange, ['subject_token', 'subject_token_type', 'scope', 'resource']);
   const answer = provider.callback();
   server.on('request', (request, response) => {
     if (path && request.url.startsWith(`${path}/ui/`)) {

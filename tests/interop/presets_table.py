@@ -1,4 +1,4 @@
-"""docs/presets.md, made of presets.toml and of the tests of what is odd about each; `make interop` does it."""
+"""docs/presets.md, made of presets.toml and of the tests of what is odd about each; `make tables` does it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path[:0] = [str(Path(__file__).parent.parent)]
+sys.path[:0] = [str(Path(__file__).parents[1] / "helpers")]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 from rows import ODDITIES  # noqa: E402 - the folder above has to be known first
 
-from authnb.presets import Preset, known  # noqa: E402 - found by the path above
+from authnb.oauth.presets import Preset, known  # noqa: E402 - found by the path above
 
 TESTS = ("test_presets", "test_presets_others")  # they fill the table
 COMPARED = Path(__file__).parent / "compared.toml"
@@ -41,11 +41,11 @@ _HEAD = """# Providers by name
 
 `authnb.login("github", client_id=…)`; with a colon, whose: `authnb.login("auth0:dev-1.eu.auth0.com", client_id=…)`,
 `"entra:TENANT"`, `"keycloak:id.example.org/realms/lab"`, `"cognito:eu-west-1_AbCdEf"`. `authnb.preset(name)` gives the
-`Provider`. All of it is data, in [authnb/presets.toml](../authnb/presets.toml), tested against small servers that
-behave as the documentation linked here says. Each fact was compared with that documentation, or with what else the
-provider made public, as far as it was at hand on {date}: [with what, and what was not found](#what-was-compared).
-Stored copies were read, some older than that day; no preset was tried at the provider itself. You register a client of
-your own there: [how](register.md).
+`Provider`. All of it is data, in [authnb/oauth/presets.toml](../authnb/oauth/presets.toml), tested against small
+servers that behave as the documentation linked here says. Each fact was compared with that documentation, or with
+what else the provider made public, as far as it was at hand on {date}:
+[with what, and what was not found](#what-was-compared). Stored copies were read, some older than that day; no
+preset was tried at the provider itself. You register a client of your own there: [how](register.md).
 
 """
 

@@ -1,9 +1,8 @@
-"""The providers of others, started for the tests: each in a process of its own, on a free port."""
+"""Third-party providers, each started in a process of its own on a free port."""
 
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
@@ -11,23 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import installed
+from support import free_port
 from window import Window
 
 import authnb
-from authnb.storage import MemoryStorage
+from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from authnb.session import Session
-    from authnb.signin import Login
+    from authnb.session.session import Session
+    from authnb.signin.login import Login
 
 SECRET = "s3cret"
 SCOPE = "openid profile email offline_access"
+APIS = ("https://api.example.org", "https://archive.example.org")  # as oidc_provider.mjs knows them
 
 
 @dataclass(frozen=True)
-class Stranger:
+class OtherProvider:
     """A provider that runs, and the clients it knows: ``notebook`` without a secret, ``hub`` with one."""
 
     name: str
@@ -41,7 +42,7 @@ class Stranger:
         return None if client == "notebook" else SECRET
 
     def login(self, client: str | None = None, **options: Any) -> Login:
-        """Begin a sign-in that nothing is remembered of."""
+        """Start a sign-in with a storage of its own."""
         client = client or self.client
         standard = {
             "client_id": client,
@@ -55,7 +56,7 @@ class Stranger:
         return authnb.login(options.pop("provider", self.issuer), **(standard | options))
 
     def sign_in(self, client: str | None = None, *, window: Window | None = None, **options: Any) -> Session:
-        """Sign ada in. What is left over of the options is entered into the provider's forms."""
+        """Sign ada in. Remaining options are entered into the provider's forms."""
         entered = {name: options.pop(name) for name in ("withheld",) if name in options}
         login = self.login(client, **options)
         try:
@@ -95,7 +96,7 @@ NAMES = tuple(_COMMANDS)
 
 
 @contextmanager
-def running(name: str) -> Iterator[Stranger]:
+def running(name: str) -> Iterator[OtherProvider]:
     """The provider of that name, until the end of the block."""
     port = free_port()
     command, place = _COMMANDS[name](f"http://127.0.0.1:{port}/callback")
@@ -105,15 +106,8 @@ def running(name: str) -> Iterator[Stranger]:
             said = process.stdout.readline()
             assert said, f"{name} did not start; what it said is above"
             issuer = json.loads(said)["issuer"]
-            stranger = Stranger(name, issuer=issuer, port=port)
+            stranger = OtherProvider(name, issuer=issuer, port=port)
             # This one knows only clients with a secret
             yield replace(stranger, client="hub") if name == "oidc-provider-mock" else stranger
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

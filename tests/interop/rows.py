@@ -8,15 +8,15 @@ import requests
 from documented import CLIENT
 
 import authnb
-from authnb.presets import Preset
-from authnb.storage import MemoryStorage
+from authnb.oauth.presets import Preset
+from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authnb.provider import Provider
-    from authnb.session import Session
-    from authnb.signin import Login
+    from authnb.oauth.provider import Provider
+    from authnb.session.session import Session
+    from authnb.signin.login import Login
 
 BEGUN: list[Login] = []  # given up after each test
 ODDITIES: list[tuple[str, str, str, Callable[..., None]]] = []
@@ -38,7 +38,7 @@ def oddity(
 
 
 def begin(at: Provider | Preset | str, *, sign_up: bool = False, **options: Any) -> Login:
-    """Begin a sign-in that shows nothing and is kept nowhere."""
+    """Start a sign-in without a view, with a storage of its own."""
     provider = at.open() if isinstance(at, Preset) else at
     standard = {"client_id": CLIENT, "mode": "loopback", "view": None, "storage": MemoryStorage()}
     BEGUN.append((authnb.signup if sign_up else authnb.login)(provider, **(standard | options)))
@@ -46,7 +46,7 @@ def begin(at: Provider | Preset | str, *, sign_up: bool = False, **options: Any)
 
 
 def sign_in(at: Provider | Preset | str, **options: Any) -> Session:
-    """Sign in as the browser of a person does, or wait until somebody entered the code."""
+    """Complete a sign-in: follow the redirects, or wait for the device code."""
     login = begin(at, **options)
     address = login.verification().uri
     if login.mode != "device":

@@ -19,9 +19,9 @@ from rows import begin, oddity, sign_in
 
 import authnb
 from authnb.errors import InvalidToken, LoginFailed, ProviderError
-from authnb.presets import Preset, known
-from authnb.storage import MemoryStorage, SignIn
-from authnb.views.text import html, lines
+from authnb.oauth.presets import Preset, known
+from authnb.storage.base import MemoryStorage, SignIn
+from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
     from servers import Server
@@ -213,7 +213,7 @@ def test_a_page_apart_comes_before_the_sign_in(server: Server) -> None:
     asked = begun.verification()
     assert asked.sign_up_uri == f"{server.url}/signup"
     assert asked.user_code == "WDJB-MJHT"
-    for shown in ("\n".join(lines(begun)), html(begun)):
+    for shown in ("\n".join(text_lines(begun)), html(begun)):
         assert shown.index("/signup") < shown.index("/oauth/device") < shown.index("WDJB-MJHT")
     assert begun.wait(10).user["login"] == "octocat"
 
@@ -288,5 +288,5 @@ def test_the_user_is_described_nowhere_else(server: Server) -> None:
 
 
 def test_the_document_is_up_to_date() -> None:
-    """Made by `make interop`."""
+    """Made by `make tables`."""
     assert DOCUMENT.read_text(encoding="utf-8") == table()

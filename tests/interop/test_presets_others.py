@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from documented import CLIENT, SECRET, Documented, form, moved
 from oddities import ORCID, Auth0, CILogon, Earthdata, GitLab, Globus, WithRegistration
-from providers import free_port
 from rows import begin, oddity, sign_in
+from support import free_port
 
 import authnb
-from authnb.client import Client
 from authnb.errors import LoginFailed, ProviderError
 from authnb.flows import Pending, device_flow
-from authnb.presets import known
-from authnb.storage import MemoryStorage
+from authnb.oauth.client import Client
+from authnb.oauth.presets import known
+from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +179,25 @@ def test_cognito_device(server: Server) -> None:
     Documented(server)
     with pytest.raises(ProviderError, match=r"device_authorization_endpoint.*mode='loopback'"):
         begin(f"cognito:{server.url}", mode="device").verification()
+
+
+@oddity(
+    "cognito",
+    "https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html",
+    "https://github.com/aws-amplify/amplify-js/blob/HEAD/packages/auth/src/providers/cognito/utils/oauth/oAuthSignOutRedirect.ts",
+)
+def test_cognito_logout(server: Server) -> None:
+    """`/logout` wants `logout_uri`, a URL that is registered with the client; without one, signing out names it."""
+    provider = Documented(server)
+    provider.metadata["end_session_endpoint"] = f"{server.url}/logout"
+    out = sign_in(f"cognito:{server.url}").logout()
+    assert out.end_session_uri is None
+    assert "only with logout_uri" in repr(out)
+    found = authnb.preset(f"cognito:{server.url}")
+    parameters = {"logout_uri": "https://app.example.org/bye"}
+    known = replace(found, quirks=replace(found.quirks, end_session_parameters=parameters))
+    uri = sign_in(known, storage=MemoryStorage()).logout().end_session_uri
+    assert uri == f"{server.url}/logout?client_id={CLIENT}&logout_uri=https%3A%2F%2Fapp.example.org%2Fbye"
 
 
 @oddity(

@@ -1,4 +1,4 @@
-"""Sign-up endpoints of others, described by hand: a form here, an account there, and signed in."""
+"""Sign-up endpoints of third-party providers, described by the caller: a form, an account, and a sign-in."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from oddities import Auth0
 
 import authnb
 from authnb.errors import ProviderError
-from authnb.storage import MemoryStorage
-from authnb.views.text import html, lines
+from authnb.storage.base import MemoryStorage
+from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
     from documented import Answer
     from servers import Request, Server
 
     from authnb.flows import Form
-    from authnb.signin import Login
+    from authnb.signin.login import Login
 
 PASSWORD = "a long passphrase"
 EMAIL_AND_PASSWORD = [
@@ -37,17 +37,17 @@ def begin(issuer: str, **described: Any) -> Login:
     return authnb.signup(provider, client_id=CLIENT, mode="form", view=None, storage=MemoryStorage())
 
 
-def form_of(login: Login, tries: int = 0) -> Form:
+def form_element(login: Login, tries: int = 0) -> Form:
     """The form, once it has been sent so many times."""
     there = threading.Event()
-    login.watch(lambda now: there.set() if now.form and now.form.tries == tries else None)
+    login.observe(lambda now: there.set() if now.form and now.form.tries == tries else None)
     assert there.wait(10), login.error
     assert login.form is not None
     return login.form
 
 
 def finish(login: Login, email: str) -> None:
-    """Sign in on the page after the account was made: the provider is told whose."""
+    """After the account is created, the sign-in request names it (`login_hint`)."""
     address = login.verification().uri
     assert parse_qs(urlsplit(address).query)["login_hint"] == [email]
     requests.get(address, timeout=10)
@@ -79,11 +79,11 @@ def test_auth0_database_connections(server: Server) -> None:
     provider = Auth0(server)
     there = documented("dbconnections", DOMAIN=server.url)
     login = authnb.signup(there, client_id=CLIENT, mode="form", view=None, storage=MemoryStorage())
-    form_of(login)
+    form_element(login)
     login.submit_form({"email": "ada@example.org", "password": PASSWORD})
-    assert form_of(login, 1).errors == {"": "The user already exists"}
+    assert form_element(login, 1).errors == {"": "The user already exists"}
     login.submit_form({"email": "eve@example.org", "password": "short"})
-    assert form_of(login, 2).errors == {"": "* 8 characters or more"}
+    assert form_element(login, 2).errors == {"": "* 8 characters or more"}
     login.submit_form({"email": "eve@example.org", "password": PASSWORD})
     finish(login, "eve@example.org")
     sent = {"email": "eve@example.org", "password": PASSWORD, "client_id": CLIENT}
@@ -91,7 +91,7 @@ def test_auth0_database_connections(server: Server) -> None:
 
 
 def test_an_endpoint_of_ones_own(server: Server) -> None:
-    """It takes a form, and tells what was wrong by field, under a name of its own; never with the password in it."""
+    """It takes a form and reports errors by field, under its own names; no error repeats the password."""
     provider = Documented(server)
     taken: list[dict[str, str]] = []
 
@@ -106,9 +106,9 @@ def test_an_endpoint_of_ones_own(server: Server) -> None:
     provider.at("/people", register)
     manners = {"encoding": "form", "errors": "problems", "name": "user"}
     login = begin(server.url, endpoint=f"{server.url}/people", **manners)
-    form_of(login)
+    form_element(login)
     login.submit_form({"email": "ada@example.org", "password": PASSWORD, "admin": "yes"})
-    assert form_of(login, 1).errors == {"email": "Somebody has that one.", "password": "Not …!"}
+    assert form_element(login, 1).errors == {"email": "Somebody has that one.", "password": "Not …!"}
     login.submit_form({"email": "eve@example.org", "password": PASSWORD})
     finish(login, "eve@example.org")
     assert "admin" not in taken[0]
@@ -127,21 +127,21 @@ def test_a_description_that_cannot_be_used(server: Server, wrong: dict[str, Any]
 
 
 def test_a_page_apart(server: Server) -> None:
-    """Named by hand: it is shown first, the sign-in after it; in a terminal as in a notebook."""
+    """A sign-up page given by the caller is shown first, then the sign-in, in terminals and notebooks."""
     Documented(server)
     provider = authnb.Provider.discover(server.url, sign_up_page=f"{server.url}/people/new")
     login = authnb.signup(provider, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
     asked = login.verification()
     assert asked.sign_up_uri == f"{server.url}/people/new"
-    assert lines(login)[1] == asked.sign_up_uri
-    assert lines(login)[3] == asked.uri
+    assert text_lines(login)[1] == asked.sign_up_uri
+    assert text_lines(login)[3] == asked.uri
     assert html(login).index("/people/new") < html(login).index("/authorize")
     requests.get(asked.uri, timeout=10)
     assert login.wait(10).user["sub"] == "248289761001"
 
 
 def test_no_page_at_all(server: Server) -> None:
-    """It is said, with the provider's address."""
+    """The error names the provider's address."""
     Documented(server)
     login = authnb.signup(server.url, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
     with pytest.raises(ProviderError, match=f"{server.url}, then sign in") as refused:

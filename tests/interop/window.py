@@ -1,4 +1,4 @@
-"""A browser window, and a person who fills in whatever form these providers show."""
+"""A simulated browser that fills in the forms of these providers."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Window:
         self._http.close()
 
     def get(self, url: str) -> requests.Response:
-        """Open an address, and follow where it leads."""
+        """Open a URL and follow redirects."""
         return self._http.get(url, timeout=20)
 
     def visit(self, url: str, *, allow: bool = True, **more: str) -> requests.Response:
-        """Open an address, fill in form after form, and give the page that has none.
+        """Open a URL and submit forms until a page has none; returns that page.
 
         ``allow``: what is answered when a page takes a no. ``more``: what to enter into fields of these names.
         """
@@ -60,14 +60,14 @@ class Window:
         raise AssertionError(f"{page.url} asks again and again: {soup.get_text(' ', strip=True)[:300]}")
 
     def sign_out(self, url: str) -> requests.Response:
-        """Open the address that ends the provider's own session, and confirm it if that is asked."""
+        """Open the end-session URL and confirm if asked."""
         page = self.get(url)
         forms = BeautifulSoup(page.text, "html.parser").find_all("form")
         asking = next((form for form in forms if _button(form, ("logout",))), None) or (forms or [None])[0]
         return self._send(page, asking, ("logout",), {}) if asking else page
 
     def asks_who(self, url: str) -> bool:
-        """Whether that address asks who one is."""
+        """Whether this URL leads to a sign-in page."""
         soup = BeautifulSoup(self.get(url).text, "html.parser")
         return any(soup.find("input", attrs={"name": name}) for name in _NAMED)
 

@@ -5,12 +5,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import CHROMIUM, Desk
-from places import Ground
+from harness import CHROMIUM, JupyterPage
+from outlets import WatchedLab
 from playwright.sync_api import sync_playwright
 from scenarios import PROXY_PORT
+from secret_collector import SecretCollector
 from support import require
-from witness import Witness
 
 from authnb.demo import DemoProvider
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, ground: Ground) -> Iterator[DemoProvider]:
+def demo(tmp_path_factory: pytest.TempPathFactory, lab: WatchedLab) -> Iterator[DemoProvider]:
     """The provider; it knows the Jupyter server, and its client with a secret may sign in at a notebook."""
     path = tmp_path_factory.mktemp("provider") / "accounts.sqlite"
     DemoProvider(path).start().close()  # it reads its clients when it starts
@@ -28,29 +28,29 @@ def demo(tmp_path_factory: pytest.TempPathFactory, ground: Ground) -> Iterator[D
             "UPDATE clients SET redirect_uris = redirect_uris || ' http://127.0.0.1/callback' WHERE id = ?",
             [DemoProvider.web_client_id],
         )
-    server = ground.server.url
+    server = lab.server.url
     ways_back = (f"{server}/lab/extensions/authnb/callback.html", f"{server}/proxy/{PROXY_PORT}/callback")
     with DemoProvider(path, redirect_uris=ways_back, device_interval=1) as provider:
         yield provider
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with Ground(tmp_path_factory.mktemp("leaks") / "home") as ground:
-        yield ground
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedLab]:
+    with WatchedLab(tmp_path_factory.mktemp("leaks") / "home") as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
-def desk(ground: Ground) -> Iterator[Desk]:
+def jupyter(lab: WatchedLab) -> Iterator[JupyterPage]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=require("chromium"), args=CHROMIUM)
-        desk = Desk(ground.server, chromium)
-        yield desk
-        desk.close()
+        jupyter = JupyterPage(lab.server, chromium)
+        yield jupyter
+        jupyter.close()
         chromium.close()
 
 
 @pytest.fixture(scope="module")
-def witness() -> Iterator[Witness]:
-    with Witness() as witness:
-        yield witness
+def collector() -> Iterator[SecretCollector]:
+    with SecretCollector() as collector:
+        yield collector

@@ -1,78 +1,41 @@
-"""What people do with authnb, one scenario a function. Whatever holds a secret has one here."""
+"""Scenarios of the leak scan, one a function. Every kind of secret occurs in at least one."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from harness import login
-from people import PASSWORD, ended_on, open_page
-from people import sign_in as go_through
+from looks import FOR_OTHERS, LOOK, VERBOSE
 from playwright.sync_api import expect
+from provider_pages import PASSWORD, open_page, unreachable_redirect
+from provider_pages import sign_in as go_through
 from servers import Server
-from support import free_port, newcomer
+from support import PERSON, free_port, newcomer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness import Notebook
-    from places import Play
+    from outlets import Run
 
     from authnb.demo import DemoProvider
 
 SIGNED_IN = frozenset({"access_token", "refresh_token", "id_token"})
 BY_CODE = SIGNED_IN | {"code", "state", "code_verifier"}
 PROXY_PORT = free_port()
-PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
-LOOK = """signin
----
-api
----
-api.token
----
-signin.verification
----
-print(repr(signin), vars(signin), signin.client, api.user, api.headers_for(URL), api.auth, vars(api))
----
-%whos
----
-print(Out, In)
----
-Out"""
-VERBOSE = """%xmode Verbose
----
-try:
-    api.get("http://127.0.0.1:9/")
-except Exception:
-    get_ipython().showtraceback()
----
-try:
-    api.get("http://example.org/")
-except Exception:
-    get_ipython().showtraceback()
----
-try:
-    api.refresh_token("http://127.0.0.1:9/")
-except Exception:
-    get_ipython().showtraceback()
----
-%tb
----
-%xmode Context
-"""
 
 # Each scenario, and the kinds of secrets that are sure to be in it
-SCENARIOS: dict[str, tuple[Callable[[Play, DemoProvider], None], frozenset[str]]] = {}
+SCENARIOS: dict[str, tuple[Callable[[Run, DemoProvider], None], frozenset[str]]] = {}
 
 
-def scenario(name: str, *kinds: str) -> Callable[..., Callable[[Play, DemoProvider], None]]:
+def scenario(name: str, *kinds: str) -> Callable[..., Callable[[Run, DemoProvider], None]]:
     """Name one."""
 
-    def note(play: Callable[[Play, DemoProvider], None]) -> Callable[[Play, DemoProvider], None]:
-        SCENARIOS[name] = play, frozenset(kinds)
-        return play
+    def note(run: Callable[[Run, DemoProvider], None]) -> Callable[[Run, DemoProvider], None]:
+        SCENARIOS[name] = run, frozenset(kinds)
+        return run
 
     return note
 
@@ -88,20 +51,20 @@ def type_in(notebook: Notebook, **values: str) -> None:
 
 
 @scenario("sign-up", "password", *BY_CODE)
-def sign_up(play: Play, demo: DemoProvider) -> None:
+def sign_up(run: Run, demo: DemoProvider) -> None:
     """Typed, refused, saved by itself meanwhile, mended, accepted; then the sign-in."""
     name, password = newcomer(), f"planted-{newcomer()}"
     demo.sign_up("taken-name", password)
-    with play.notebook(login(demo, what="signup"), *cells(LOOK, demo)) as notebook:
+    with run.notebook(login(demo, what="signup"), *cells(LOOK, demo)) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         filled = {"Name": "taken-name", "Full_name": "Ada", "E-mail": f"{name}@example.org"}
         type_in(notebook, **filled, Password=password, Password_again=password)
         notebook.press("Show Password")
-        play.keep(notebook)
+        run.keep(notebook)
         notebook.press("Create account")
         expect(notebook.panel).to_contain_text("is taken")
-        play.keep(notebook)
+        run.keep(notebook)
         type_in(notebook, Name=name)
         notebook.press("Create account")
         with notebook.context.expect_page() as opened:
@@ -116,54 +79,67 @@ def sign_up(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("typing", "password")
-def typing(play: Play, demo: DemoProvider) -> None:
+def typing(run: Run, demo: DemoProvider) -> None:
     """A form half filled in, then given up."""
     password = f"planted-{newcomer()}"
-    with play.notebook(login(demo, what="signup", then="signin")) as notebook:
+    with run.notebook(login(demo, what="signup", then="signin")) as notebook:
         notebook.run_all()
         notebook.phase("sign_up")
         for label in ("Password", "Password_again"):
             type_in(notebook, **{label: password})
-            play.autosave(notebook)
-        play.plant(password=password)
+            run.autosave(notebook)
+        run.plant(password=password)
         notebook.press("Cancel")
         notebook.phase("cancelled")
 
 
 @scenario("loopback", *BY_CODE)
-def loopback(play: Play, demo: DemoProvider) -> None:
+def loopback(run: Run, demo: DemoProvider) -> None:
     """Signed in, looked at from all sides, called, signed out."""
     after = [*cells(LOOK, demo), f"api.get({demo.api!r} + '/measurements').json()", "api.logout()", "api"]
-    with play.notebook(login(demo, api=demo.api), *after) as notebook:
+    with run.notebook(login(demo, api=demo.api), *after) as notebook:
         notebook.run_all()
         address = notebook.address()
-        play.keep(notebook)
+        run.keep(notebook)
         demo.visit(address, name="ada")
         notebook.phase("signed_out")
         notebook.idle()
 
 
-@scenario("device", *SIGNED_IN, "device_code")
-def device(play: Play, demo: DemoProvider) -> None:
-    with play.notebook(login(demo, mode="device"), *cells(LOOK, demo)) as notebook:
+@scenario("for other clients", *BY_CODE, "capability")
+def for_other_clients(run: Run, demo: DemoProvider) -> None:
+    """Access tokens, sessions for other APIs, a file, a proxy and two libraries: used, looked at, and failing."""
+    written = run.outside("capability", "")
+    text = FOR_OTHERS.replace("CAPABILITY", repr(str(written))).replace("ARCHIVE", repr(demo.archive))
+    with run.notebook(login(demo, api=demo.api), *cells(text, demo)) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_out")
+        notebook.idle()
+    run.plant(capability=urlsplit(written.read_text()).path.split("/")[1])
+
+
+@scenario("device", *SIGNED_IN, "device_code", "user_code")
+def device(run: Run, demo: DemoProvider) -> None:
+    with run.notebook(login(demo, mode="device"), *cells(LOOK, demo)) as notebook:
         notebook.run_all()
         code = notebook.panel.locator(".authnb-code").inner_text()
-        play.keep(notebook)
+        run.keep(notebook)
         demo.approve(code, name="ada")
         notebook.phase("signed_in")
         notebook.idle()
 
 
 @scenario("client secret", *BY_CODE, "client_secret")
-def client_secret(play: Play, demo: DemoProvider) -> None:
+def client_secret(run: Run, demo: DemoProvider) -> None:
     """A confidential client, which reads its secret from a place of its own."""
-    place = play.outside("client-secret", demo.web_client_secret)
+    outlet = run.outside("client-secret", demo.web_client_secret)
     cell = (
-        "import authnb, pathlib\nfrom authnb.storage import MemoryStorage\n"
+        "import authnb, pathlib\nfrom authnb.storage.base import MemoryStorage\n"
         f"signin = authnb.login({demo.issuer!r}, client_id={demo.web_client_id!r}, storage=MemoryStorage(),\n"
-        f"    client_secret=pathlib.Path({str(place)!r}).read_text())\napi = await signin"
+        f"    client_secret=pathlib.Path({str(outlet)!r}).read_text())\napi = await signin"
     )
-    with play.notebook(cell, *cells(LOOK, demo), *cells(VERBOSE, demo)) as notebook:
+    with run.notebook(cell, *cells(LOOK, demo), *cells(VERBOSE, demo)) as notebook:
         notebook.run_all()
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_in")
@@ -171,18 +147,18 @@ def client_secret(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("pasted address", "code", "state", "code_verifier")
-def pasted(play: Play, demo: DemoProvider) -> None:
+def pasted(run: Run, demo: DemoProvider) -> None:
     """First somebody else's, then one with a code that is none."""
-    with play.notebook(login(demo)) as notebook:
+    with run.notebook(login(demo)) as notebook:
         notebook.run_all()
         asked = dict(parse_qsl(urlsplit(notebook.address()).query))
         notebook.panel.locator("summary").click()
         field = notebook.panel.get_by_label("Address you ended on")
         for address in ("http://127.0.0.1:1/callback", asked["redirect_uri"]):
             code = f"planted-{newcomer()}"
-            play.plant(code=code, state=asked["state"])
+            run.plant(code=code, state=asked["state"])
             field.fill(f"{address}?code={code}&state={asked['state']}&iss={demo.issuer}")
-            play.keep(notebook)
+            run.keep(notebook)
             notebook.press("Send")
             if address != asked["redirect_uri"]:
                 expect(notebook.panel.get_by_role("alert")).to_contain_text("This is not the address")
@@ -191,35 +167,35 @@ def pasted(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("declined", "state")
-def declined(play: Play, demo: DemoProvider) -> None:
+def declined(run: Run, demo: DemoProvider) -> None:
     """Under verbose tracebacks; then Try again and Cancel."""
-    with play.notebook("%xmode Verbose", login(demo)) as notebook:
+    with run.notebook("%xmode Verbose", login(demo)) as notebook:
         notebook.run_all()
         demo.visit(notebook.address(), name="hedy", allow=False)
         notebook.phase("failed")
         notebook.idle()
         notebook.press("Try again")
         notebook.link()
-        play.keep(notebook)
+        run.keep(notebook)
         notebook.press("Cancel")
         notebook.phase("cancelled")
 
 
 @scenario("cancelled", "state")
-def cancelled(play: Play, demo: DemoProvider) -> None:
+def cancelled(run: Run, demo: DemoProvider) -> None:
     """By the panel, and by interrupting a cell that blocks, both under verbose tracebacks."""
     for then in ("api = await signin", "api = signin.wait()"):
-        with play.notebook("%xmode Verbose", login(demo, then=then), "api") as notebook:
+        with run.notebook("%xmode Verbose", login(demo, then=then), "api") as notebook:
             notebook.run_all()
-            play.plant(state=dict(parse_qsl(urlsplit(notebook.address()).query))["state"])
+            run.plant(state=dict(parse_qsl(urlsplit(notebook.address()).query))["state"])
             notebook.press("Cancel")
             notebook.phase("cancelled")
             notebook.idle()
 
 
 @scenario("verbose tracebacks", *BY_CODE)
-def verbose_tracebacks(play: Play, demo: DemoProvider) -> None:
-    with play.notebook(login(demo), *cells(VERBOSE, demo)) as notebook:
+def verbose_tracebacks(run: Run, demo: DemoProvider) -> None:
+    with run.notebook(login(demo), *cells(VERBOSE, demo)) as notebook:
         notebook.run_all()
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_in")
@@ -227,11 +203,11 @@ def verbose_tracebacks(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("remembered", *BY_CODE)
-def remembered(play: Play, demo: DemoProvider) -> None:
+def remembered(run: Run, demo: DemoProvider) -> None:
     """Kept on disk, encrypted; found again by a second sign-in, and renewed."""
     cell = f"import authnb\napi = await authnb.login({demo.issuer!r}, client_id={demo.client_id!r}, remember=True)"
-    renew = f"api.token_auth.renew(api.token, api.token_auth.keeper)\nprint(api)\n{cell}"
-    with play.notebook(cell, renew, "!authnb status") as notebook:
+    renew = f"api.token_auth.renew(api.token, api.token_auth.renewer)\nprint(api)\n{cell}"
+    with run.notebook(cell, renew, "!authnb status") as notebook:
         notebook.run_all()
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_in")
@@ -239,10 +215,10 @@ def remembered(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("recorded", *BY_CODE)
-def recorded(play: Play, demo: DemoProvider) -> None:
+def recorded(run: Run, demo: DemoProvider) -> None:
     """Shown as a table and a diagram, and saved as a report."""
     cell = login(demo).replace("api = await", "with authnb.record() as recording:\n    api = await")
-    with play.notebook(
+    with run.notebook(
         cell, "recording", "recording.diagram", "recording.save()", *cells(LOOK, demo)
     ) as notebook:
         notebook.run_all()
@@ -252,9 +228,9 @@ def recorded(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("as text", *BY_CODE)
-def as_text(play: Play, demo: DemoProvider) -> None:
+def as_text(run: Run, demo: DemoProvider) -> None:
     """Without the panel the address stands in the output while the sign-in waits, and not after."""
-    with play.notebook(login(demo, view="text"), *cells(LOOK, demo)) as notebook:
+    with run.notebook(login(demo, view="text"), *cells(LOOK, demo)) as notebook:
         notebook.run_all()
         link = notebook.page.get_by_role("link", name="Sign in at")
         address = link.get_attribute("href") or ""
@@ -263,9 +239,9 @@ def as_text(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("papermill", *BY_CODE)
-def papermill(play: Play, demo: DemoProvider) -> None:
+def papermill(run: Run, demo: DemoProvider) -> None:
     """With nobody there, and a program for the person."""
-    play.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), BROWSER=PERSON)
+    run.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), BROWSER=PERSON)
 
 
 def came_back(demo: DemoProvider, address: str) -> str:
@@ -277,75 +253,76 @@ def came_back(demo: DemoProvider, address: str) -> str:
         return stranger.url + stranger.requests[-1].path
 
 
-def over_the_server(play: Play, demo: DemoProvider, mode: str) -> None:
+def over_the_server(run: Run, demo: DemoProvider, mode: str) -> None:
     """The browser comes back to an address of the Jupyter server."""
     name = newcomer()
     demo.sign_up(name, PASSWORD)
-    with play.notebook(login(demo, mode=mode, redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
+    with run.notebook(login(demo, mode=mode, redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
         notebook.run_all()
         page = open_page(notebook)
-        play.keep(notebook)
+        run.keep(notebook)
         go_through(page, name)
         expect(page.get_by_role("heading")).to_have_text("Go back to your notebook")
-        play.texts["page"].append(page.content() + page.url if mode == "page" else page.content())
+        run.texts["page"].append(page.content() + page.url if mode == "page" else page.content())
         page.close()
         notebook.phase("signed_in")
         notebook.idle()
 
 
 @scenario("page", *BY_CODE)
-def page(play: Play, demo: DemoProvider) -> None:
+def page(run: Run, demo: DemoProvider) -> None:
     """Over the callback page, which hands the answer to the panel."""
-    over_the_server(play, demo, "page")
+    over_the_server(run, demo, "page")
 
 
 @scenario("proxy", *BY_CODE)
-def proxy(play: Play, demo: DemoProvider) -> None:
+def proxy(run: Run, demo: DemoProvider) -> None:
     """Through jupyter-server-proxy, which a server with a debug log writes down."""
-    over_the_server(play, demo, "proxy")
+    over_the_server(run, demo, "proxy")
 
 
 @scenario("paste", *BY_CODE)
-def paste(play: Play, demo: DemoProvider) -> None:
+def paste(run: Run, demo: DemoProvider) -> None:
     """The whole address one ended on, put into the panel."""
     name = newcomer()
     demo.sign_up(name, PASSWORD)
-    with play.notebook(login(demo, mode="paste", redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
+    with run.notebook(login(demo, mode="paste", redirect_port=PROXY_PORT), *cells(LOOK, demo)) as notebook:
         notebook.run_all()
-        address = ended_on(notebook, name)
+        address = unreachable_redirect(notebook, name)
         notebook.panel.get_by_label("Address you ended on").fill(address)
-        play.keep(notebook)
+        run.keep(notebook)
         notebook.press("Send")
         notebook.phase("signed_in")
         notebook.idle()
 
 
 @scenario("paste without a panel", *BY_CODE)
-def paste_as_text(play: Play, demo: DemoProvider) -> None:
+def paste_as_text(run: Run, demo: DemoProvider) -> None:
     """Into the box that a cell's question opens."""
     name = newcomer()
     demo.sign_up(name, PASSWORD)
-    with play.notebook(
+    with run.notebook(
         login(demo, mode="paste", redirect_port=PROXY_PORT, view="text"), *cells(LOOK, demo)
     ) as notebook:
         notebook.run_all()
         address = notebook.page.get_by_role("link", name="Sign in at").get_attribute("href") or ""
         box = notebook.page.locator(".jp-Stdin-input")
         box.fill(came_back(demo, address))
-        play.keep(notebook)
+        run.keep(notebook)
         box.press("Enter")
+        expect(box).to_have_count(0)  # JupyterLab removes its password field half a second later
         notebook.idle()
-        notebook.said("Signed in as")
+        notebook.output("Signed in at")
 
 
 @scenario("paste in a terminal", *BY_CODE)
-def paste_in_a_terminal(play: Play, demo: DemoProvider) -> None:
+def paste_in_a_terminal(run: Run, demo: DemoProvider) -> None:
     """Typed, and not echoed; then what a script may print."""
     look = f"print(api, api.token, api.auth, signin, vars(api), api.user, api.headers_for({demo.api!r}))"
     cell = login(
         demo, mode="paste", redirect_port=PROXY_PORT, view="text", api=demo.api, then="api = signin.wait()"
     )
-    with play.terminal(f"{cell}\n{look}\napi.get('http://127.0.0.1:9/')") as terminal:
+    with run.terminal(f"{cell}\n{look}\napi.get('http://127.0.0.1:9/')") as terminal:
         address = terminal.read_until(r"(http://127\S+authorize\S+)")[1]
         terminal.read_until("copy its whole address")
         terminal.type(came_back(demo, address), "Enter")
@@ -359,12 +336,12 @@ def job(demo: DemoProvider, mode: str) -> str:
 
 
 @scenario("client credentials", "client_secret", "access_token")
-def client_credentials(play: Play, demo: DemoProvider) -> None:
+def client_credentials(run: Run, demo: DemoProvider) -> None:
     """With a secret from a file."""
-    place = play.outside("job-secret", demo.job_client_secret)
-    settings = f"%env AUTHNB_CLIENT_SECRET_FILE={place}"
+    outlet = run.outside("job-secret", demo.job_client_secret)
+    settings = f"%env AUTHNB_CLIENT_SECRET_FILE={outlet}"
     read = f"api.get({demo.api!r} + '/stations').json()"
-    with play.notebook(
+    with run.notebook(
         settings, job(demo, "client_credentials"), read, *cells(LOOK, demo), *cells(VERBOSE, demo)
     ) as notebook:
         notebook.run_all()
@@ -373,25 +350,25 @@ def client_credentials(play: Play, demo: DemoProvider) -> None:
 
 
 @scenario("token", "access_token")
-def token(play: Play, demo: DemoProvider) -> None:
+def token(run: Run, demo: DemoProvider) -> None:
     """From a file; and one that the API refuses, under verbose tracebacks."""
     grant = {"grant_type": "client_credentials", "scope": "measurements:read"}
     client = (demo.job_client_id, demo.job_client_secret)
     answer = requests.post(f"{demo.issuer}/token", data=grant, auth=client, timeout=20).json()
     refused = f"planted-{newcomer()}"
-    play.plant(access_token=refused)
+    run.plant(access_token=refused)
     for number, held in enumerate((answer["access_token"], refused)):
-        settings = f"%env AUTHNB_TOKEN_FILE={play.outside(f'token-{number}', held)}"
+        settings = f"%env AUTHNB_TOKEN_FILE={run.outside(f'token-{number}', held)}"
         read = "%xmode Verbose\napi.get('/stations').raise_for_status()"
-        with play.notebook(settings, job(demo, "token"), read, *cells(LOOK, demo)) as notebook:
+        with run.notebook(settings, job(demo, "token"), read, *cells(LOOK, demo)) as notebook:
             notebook.run_all()
             notebook.phase("signed_in")
             notebook.idle()
 
 
 @scenario("client credentials with nobody there", "client_secret", "access_token")
-def client_credentials_at_night(play: Play, demo: DemoProvider) -> None:
+def client_credentials_at_night(run: Run, demo: DemoProvider) -> None:
     """With a secret from the environment; last, for what processes had in theirs is remembered."""
     several = cells(LOOK, demo) + cells(VERBOSE, demo)
     environ = {"AUTHNB_CLIENT_SECRET": demo.job_client_secret}
-    play.papermill(job(demo, "client_credentials"), *several, **environ)
+    run.papermill(job(demo, "client_credentials"), *several, **environ)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import scenes
-from scenes import ACCOUNT, raised
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("helpers", "hostile")]
 
-import authnb
-from authnb.answers import _REMEDIES
+import error_cases  # noqa: E402 - found by the path above
+from error_cases import ACCOUNT, raised  # noqa: E402 - the same
+
+import authnb  # noqa: E402 - the same
+from authnb.oauth.error_responses import _REMEDIES  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scenes import Scene
+    from error_cases import ErrorCase
 
     from authnb.errors import AuthnbError
 
@@ -38,94 +41,114 @@ again and compares. `id.example.org` stands for your provider.
 class Known:
     """How to run into an error, and what more there is to say about it."""
 
-    scene: Callable[[Scene], AuthnbError]
+    case: Callable[[ErrorCase], AuthnbError]
     advice: str
 
 
-def of_deed(name: str) -> Callable[[Scene], AuthnbError]:
-    """Run into what a deed of a provider ends in."""
-    return lambda scene: scene.deed(name)
+def of_behaviour(name: str) -> Callable[[ErrorCase], AuthnbError]:
+    """Run into what a behaviour of a provider ends in."""
+    return lambda case: case.behaviour(name)
 
 
 ERRORS: dict[str, Known] = {
     "login_required": Known(
-        scenes.login_required,
+        error_cases.login_required,
         "Run the cell that signs in, or finish the sign-in it began. A session that can no longer be renewed says "
         "the same.",
     ),
     "interaction_required": Known(
-        scenes.interaction_required,
+        error_cases.interaction_required,
         "Run the notebook by hand once, with `remember=True`, or let a program approve. It is a `LoginRequired` too.",
     ),
-    "access_denied": Known(of_deed("callback: the person's no"), "You said no, or the provider did for you."),
-    "consent_required": Known(
-        of_deed("callback: the person's no, in other words"), "The same, in another provider's words."
+    "access_denied": Known(
+        of_behaviour("callback: denied by the person"), "You said no, or the provider did for you."
     ),
-    "cancelled": Known(scenes.cancelled, "Nothing is left behind: the port is free again."),
-    "expired_token": Known(scenes.expired_token, "The link or the code was not used in time."),
+    "consent_required": Known(
+        of_behaviour("callback: denied with consent_required"), "The same, in another provider's words."
+    ),
+    "cancelled": Known(error_cases.cancelled, "Nothing is left behind: the port is free again."),
+    "expired_token": Known(error_cases.expired_token, "The link or the code was not used in time."),
     "port_in_use": Known(
-        scenes.port_in_use,
+        error_cases.port_in_use,
         "Often a sign-in in another kernel, or of another account, that still waits: cancel it. One of the same "
         "account in this kernel makes way by itself.",
     ),
+    "shared_redirect_uri": Known(
+        error_cases.shared_redirect_uri,
+        "A redirect URI that only one provider accepts tells the two apart: `docs/register.md`.",
+    ),
     "invalid_request": Known(
-        scenes.invalid_request,
+        error_cases.invalid_request,
         "Copy the whole address from the browser's address bar. Where the provider answers with this code, look at "
         "how the client is registered there.",
     ),
-    "not_needed": Known(scenes.not_needed, "Take the session: `login.session`."),
-    "not_supported": Known(scenes.not_supported, "Only the provider can change that."),
+    "not_needed": Known(error_cases.not_needed, "Take the session: `login.session`."),
+    "not_supported": Known(error_cases.not_supported, "Only the provider can change that."),
     "issuer_mismatch": Known(
-        of_deed("metadata: another issuer"),
+        of_behaviour("metadata: another issuer"),
         "Compare the two addresses letter by letter. At the end of a sign-in this is an attack, or a provider that "
         "is badly set up: do not try until it works.",
     ),
     "invalid_metadata": Known(
-        of_deed("metadata: token endpoint over http"),
+        of_behaviour("metadata: token endpoint over http"),
         "Its administrators have to mend that, or you name the endpoint.",
     ),
     "invalid_token": Known(
-        of_deed("ID token: RS256 by a forger"),
+        of_behaviour("ID token: RS256 by a forger"),
         "Once may be a change of keys; more than once is for the provider's administrators.",
     ),
     "invalid_response": Known(
-        of_deed("token: HTML"),
+        of_behaviour("token: HTML"),
         "Mostly the address is not the issuer's, or something on the way (a proxy, a login page of the network) "
         "answers in its place.",
     ),
-    "unsupported_token_type": Known(of_deed("token: of type mac"), "Register the client for Bearer tokens."),
-    "invalid_client": Known(of_deed("token: an empty 401"), "Both are the provider's words."),
-    "invalid_grant": Known(
-        of_deed("token: invalid_grant with HTTP 400"), "The code was used up, or too late."
+    "unsupported_token_type": Known(
+        of_behaviour("token: of type mac"), "Register the client for Bearer tokens."
     ),
-    "unauthorized_client": Known(lambda scene: scene.refused("unauthorized_client"), ""),
-    "unsupported_grant_type": Known(lambda scene: scene.refused("unsupported_grant_type"), ""),
-    "invalid_scope": Known(lambda scene: scene.refused("invalid_scope"), ""),
-    "server_error": Known(of_deed("token: HTTP 500"), ""),
-    "temporarily_unavailable": Known(lambda scene: scene.refused("temporarily_unavailable"), ""),
+    "invalid_client": Known(of_behaviour("token: an empty 401"), "Both are the provider's words."),
+    "invalid_grant": Known(
+        of_behaviour("token: invalid_grant with HTTP 400"), "The code was used up, or too late."
+    ),
+    "unauthorized_client": Known(lambda case: case.refused("unauthorized_client"), ""),
+    "unsupported_grant_type": Known(lambda case: case.refused("unsupported_grant_type"), ""),
+    "invalid_scope": Known(lambda case: case.refused("invalid_scope"), ""),
+    "server_error": Known(of_behaviour("token: HTTP 500"), ""),
+    "temporarily_unavailable": Known(lambda case: case.refused("temporarily_unavailable"), ""),
     "a code of the provider's own": Known(
-        lambda scene: scene.refused("quota_exceeded"),
+        lambda case: case.refused("quota_exceeded"),
         "Whatever else the provider answers is passed on as it is.",
     ),
-    "timeout": Known(scenes.timeout, "An answer may take 20 seconds in all."),
-    "unreachable": Known(of_deed("token: hung up without a word"), ""),
-    "tls_error": Known(scenes.tls_error, "Nothing turns the check off."),
-    "insecure_transport": Known(scenes.insecure_transport, "http is for this machine only."),
-    "foreign_origin": Known(scenes.foreign_origin, "Several origins can be named: `api=[…, …]`."),
-    "corrupt": Known(lambda scene: raised(lambda: scene.file(".signin", b"?").load(ACCOUNT)), ""),
+    "timeout": Known(error_cases.timeout, "An answer may take 20 seconds in all."),
+    "unreachable": Known(of_behaviour("token: hung up without a word"), ""),
+    "tls_error": Known(error_cases.tls_error, "Nothing turns the check off."),
+    "insecure_transport": Known(error_cases.insecure_transport, "http is for this machine only."),
+    "foreign_origin": Known(error_cases.foreign_origin, "Several origins can be named: `api=[…, …]`."),
+    "corrupt": Known(lambda case: raised(lambda: case.file(".signin", b"?").load(ACCOUNT)), ""),
     "later_version": Known(
-        lambda scene: raised(lambda: scene.file(".signin", b"authnb sign-in 9\n").load(ACCOUNT)), ""
+        lambda case: raised(lambda: case.file(".signin", b"authnb sign-in 9\n").load(ACCOUNT)), ""
     ),
     "not_private": Known(
-        lambda scene: raised(lambda: scene.file(".signin", b"?", 0o644).load(ACCOUNT)),
-        "If others may have read it, sign out: `authnb logout`.",
+        error_cases.not_private,
+        "A folder of yours with nothing but authnb's files in it is closed to others by itself; `docs/machines.md` has "
+        "the machines on which that does not help.",
     ),
-    "no_key": Known(scenes.no_key, ""),
-    "bad_key": Known(lambda scene: raised(lambda: scene.file("key", b"?").load(ACCOUNT)), ""),
-    "not_stored": Known(scenes.not_stored, "Whoever has just signed in stays signed in, in this kernel."),
-    "locked": Known(scenes.locked, ""),
+    "no_key": Known(error_cases.no_key, ""),
+    "bad_key": Known(lambda case: raised(lambda: case.file("key", b"?").load(ACCOUNT)), ""),
+    "not_stored": Known(
+        error_cases.not_stored, "Whoever has just signed in stays signed in, in this kernel."
+    ),
+    "locked": Known(error_cases.locked, ""),
+    "no_threads": Known(error_cases.no_threads, ""),
+    "system_error": Known(
+        error_cases.system_error, "What the system said stands in the text, in its own words."
+    ),
+    "forked_process": Known(
+        error_cases.forked_process,
+        "multiprocessing, joblib and data loaders fork. Calls work until the access token expires. It is a "
+        "`LoginRequired`.",
+    ),
     "unexpected": Known(
-        scenes.unexpected, "It never happens where authnb is right; the text says where it was not."
+        error_cases.unexpected, "It never happens where authnb is right; the text says where it was not."
     ),
 }
 
@@ -134,12 +157,12 @@ def codes() -> set[str]:
     """Every code in the source: what errors are made with, and what providers answer."""
     kinds = {
         "AuthnbError",
-        "NoDocument",
+        "DocumentNotFound",
         *(name for name in authnb.errors.__dict__ if name.endswith(_ENDINGS)),
     }
     return set(_REMEDIES) | {
         call.args[0].value
-        for path in (ROOT / "authnb").glob("*.py")
+        for path in (ROOT / "authnb").rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
@@ -153,8 +176,8 @@ def seen() -> dict[str, AuthnbError]:
     """Every error, run into."""
     errors = {}
     for name, known in ERRORS.items():
-        with tempfile.TemporaryDirectory() as folder, scenes.scene(Path(folder)) as here:
-            error = known.scene(here)
+        with tempfile.TemporaryDirectory() as folder, error_cases.case(Path(folder)) as here:
+            error = known.case(here)
             text = error.description.replace(folder, "~/.local/share/authnb")
             errors[name] = type(error)(error.error, text)
     return errors

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 import requests
 from joserfc import jwk, jws
 
-from authnb.answers import AuthorizationResponse, read_device_authorization, read_token
-from authnb.callbacks import Inbox
-from authnb.cipher import _fernet
-from authnb.clock import Clock
-from authnb.documents import LONGEST, fresh_for
 from authnb.errors import AuthnbError
-from authnb.exchange import Seen
-from authnb.files import _parse
-from authnb.identity import verify_id_token
-from authnb.provider import Keys, Provider, _read_metadata
-from authnb.record_redact import Redactor
-from authnb.registration import read_account, read_form
-from authnb.transport import read_object
-from authnb.trusted import _bearer
-from authnb.userinfo import read_userinfo
+from authnb.flows.inbox import Inbox
+from authnb.flows.signup import read_account, read_form
+from authnb.flows.workload import _token
+from authnb.oauth.id_token import verify_id_token
+from authnb.oauth.key_set import KeySet
+from authnb.oauth.provider import Provider, _read_metadata
+from authnb.oauth.responses import AuthorizationResponse, read_device_authorization, read_token
+from authnb.oauth.userinfo import read_userinfo
+from authnb.recording.redact import Redactor
+from authnb.storage.cipher import _fernet
+from authnb.storage.files import _parse
+from authnb.transport.clock import Clock
+from authnb.transport.documents import MAX_AGE, freshness_lifetime
+from authnb.transport.exchange import HTTPExchange
+from authnb.transport.http import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ CLAIMS = _json(
 
 
 def _verify(token: str, published: Any) -> None:
-    keys = Keys(None)
+    keys = KeySet(None)
     keys._keys = published  # noqa: SLF001 - as if fetched just now
     keys._renewed = time.monotonic()  # noqa: SLF001 - and not to be fetched again
     verify_id_token(token, keys=keys, issuer=ISSUER, client_id=CLIENT, nonce=NONCE, access_token="at")
@@ -117,12 +118,12 @@ def token(data: bytes) -> None:
 
 def device(data: bytes) -> None:
     """A device authorization answer."""
-    read_device_authorization(_answer(data), "Asking")
+    read_device_authorization(_answer(data), "Asking", "https://id.example.org")
 
 
 def userinfo(data: bytes) -> None:
     """What the provider tells of the person."""
-    read_userinfo(_answer(data), TOKEN, PROVIDER)
+    read_userinfo(_answer(data), TOKEN, PROVIDER, CLIENT)
 
 
 def account(data: bytes) -> None:
@@ -157,35 +158,35 @@ def jwks(data: bytes) -> None:
 
 def recorded(data: bytes) -> None:
     """An exchange in a record."""
-    seen = Seen(
+    seen = HTTPExchange(
         sender="client",
         method="POST",
         url=f"{ISSUER}/token?{data.decode('latin-1')}",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         body=data,
         status=200,
-        answer_headers={"Content-Type": "application/json", "Location": data.decode("latin-1")},
-        answer=data,
+        response_headers={"Content-Type": "application/json", "Location": data.decode("latin-1")},
+        response_body=data,
     )
     Redactor(reveal=False).exchange(1, seen, "provider")
 
 
 def vouched(data: bytes) -> None:
     """A token that another place gives: its end is read, if it is a JWT."""
-    _bearer(data.decode("latin-1"))
-    _bearer(f"a.{_base64(data).decode()}.a")
+    _token(data.decode("latin-1"))
+    _token(f"a.{_base64(data).decode()}.a")
 
 
 def freshness(data: bytes) -> None:
     """For how long an answer may be used again."""
     lines = data.decode("latin-1").partition("\n")
-    if not 0 <= fresh_for({"Cache-Control": lines[0], "Age": lines[2]}) <= LONGEST:
+    if not 0 <= freshness_lifetime({"Cache-Control": lines[0], "Age": lines[2]}) <= MAX_AGE:
         raise AssertionError("kept too long")
 
 
 def date(data: bytes) -> None:
     """The provider's clock."""
-    Clock().heard(data.decode("latin-1"))
+    Clock().synchronize(data.decode("latin-1"))
 
 
 def stored(data: bytes) -> None:

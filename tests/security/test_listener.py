@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +11,17 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
+import pytest
 import requests
+from support import wait_for
 
 import authnb
-from authnb.redirects import LoopbackListener
+from authnb.flows.listener import LoopbackListener
 
 if TYPE_CHECKING:
     from authnb.demo import DemoProvider
-    from authnb.storage import MemoryStorage
+    from authnb.storage.base import MemoryStorage
 
 SHOTS = 10_000
 HOST = b"Host: 127.0.0.1:%d\r\n"
@@ -51,7 +55,7 @@ def shoot(port: int, number: int) -> tuple[bytes, int]:
     return answer, threading.active_count()
 
 
-def test_a_sign_in_passes_through_ten_thousand_shots(demo: DemoProvider, storage: MemoryStorage) -> None:
+def test_a_sign_in_survives_ten_thousand_hostile_requests(demo: DemoProvider, storage: MemoryStorage) -> None:
     """Slow clients hold as many connections as they can, eight threads shoot, and a person signs in."""
     login = authnb.login(demo.issuer, client_id=demo.client_id, view=None, mode="loopback", storage=storage)
     address = login.verification().uri
@@ -77,8 +81,27 @@ def test_a_sign_in_passes_through_ten_thousand_shots(demo: DemoProvider, storage
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_its_page_lets_nothing_out() -> None:
-    """The code is in the page's address: nobody is told it, nothing is loaded, and it is kept nowhere."""
+@pytest.mark.parametrize(
+    ("options", "addresses"),
+    [
+        ({}, {"127.0.0.1"}),
+        ({"host": "localhost"}, {"127.0.0.1", "::1"}),
+        ({"proxy_base": "https://hub.example.org/user/ada/proxy/"}, {"127.0.0.1", "::1"}),
+    ],
+)
+def test_the_listener_is_bound_to_loopback_addresses_only(
+    options: dict[str, str], addresses: set[str]
+) -> None:
+    """Whatever the redirect URI is: no other machine can connect."""
+    with closing(LoopbackListener(**options)) as listener:  # type: ignore[arg-type] # of text alone
+        sockets = psutil.Process().net_connections("tcp")
+        bound = {one.laddr.ip for one in sockets if one.laddr.port == listener.port and not one.raddr}
+    assert "127.0.0.1" in bound
+    assert bound <= addresses, "::1 where the machine has it"
+
+
+def test_the_listeners_page_headers() -> None:
+    """The code is in the page's URL: no referrer, no subresource, no cache may leak it."""
     with closing(LoopbackListener()) as listener:
         listener.expect("s")
         for query in ("?code=c&state=wrong", "?code=c&state=s"):
@@ -91,7 +114,31 @@ def test_its_page_lets_nothing_out() -> None:
             assert "href=" not in answer.text
 
 
-def test_nobody_can_hold_a_connection() -> None:
+def test_the_path_of_the_probe_is_its_own() -> None:
+    """Any page may ask there whether its browser reaches the listener, so that only ours must know where."""
+    with closing(LoopbackListener()) as one, closing(LoopbackListener()) as other:
+        paths = {urlsplit(listener.probe).path for listener in (one, other)}
+    assert len(paths) == 2
+    assert min(map(len, paths)) > 20
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """A code is in the request: no log line names it, and no traceback where the browser hangs up."""
+    with closing(LoopbackListener()) as listener:
+        listener.expect("s")
+        with socket.create_connection(_address(listener), timeout=30) as broken:
+            broken.sendall(b"GET /callback?code=c&state=s")
+            broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for state in ("wrong", "s"):
+            requests.get(f"{listener.redirect_uri}?code=c&state={state}", timeout=30)
+        wait_for(
+            lambda: not any("process_request_thread" in one.name for one in threading.enumerate()),
+            "the listener to end its connections",
+        )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_idle_connections_time_out() -> None:
     """A byte now and then does not lengthen the time; what an idle client holds, it loses."""
     with (
         closing(LoopbackListener()) as listener,
@@ -112,12 +159,14 @@ def test_nobody_can_hold_a_connection() -> None:
         dripping.join()
 
 
-def test_the_oldest_connection_makes_room() -> None:
+def test_the_oldest_connection_is_closed_for_a_new_one() -> None:
+    """The callback is accepted however many wait, and few threads serve them."""
     with closing(LoopbackListener()) as listener:
         listener.expect("s")
         idle = [socket.create_connection(_address(listener), timeout=30) for _ in range(400)]
         answer = requests.get(f"{listener.redirect_uri}?code=c&state=s", timeout=10)
         assert answer.status_code == 200
+        assert threading.active_count() < 200
         for one in idle:
             one.close()
 
@@ -137,6 +186,9 @@ def test_long_requests_are_not_kept() -> None:
         tracemalloc.stop()
         for one in senders:
             one.close()
+        listener.expect("s")
+        answer = requests.get(f"{listener.redirect_uri}?code=c&state=s", timeout=30)
+    assert answer.status_code == 200, "it still listens"
     assert most < 32 << 20
 
 

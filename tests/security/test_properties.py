@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from targets import TARGETS, tried
 
 from authnb.errors import AuthnbError
-from authnb.files import FileStorage
-from authnb.storage import Account
-from authnb.transport import parse
+from authnb.storage.base import Account
+from authnb.storage.files import FileStorage
+from authnb.transport.http import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def changed(example: Any, path: list[int], value: Any) -> Any:
 
 
 @every_target
-def test_the_honest_example_is_taken(target: Callable[[bytes], None]) -> None:
+def test_the_honest_example_is_accepted(target: Callable[[bytes], None]) -> None:
     """So that what is changed in it leads somewhere."""
     target(TARGETS[target])
 
@@ -88,7 +88,7 @@ def test_nested_as_deep_as_may_be(write: Callable[[str], bytes | str], begin: st
 @every_target
 @EXAMPLES
 @given(data=st.binary(max_size=300))
-def test_any_bytes(target: Callable[[bytes], None], data: bytes) -> None:
+def test_parsers_take_any_bytes(target: Callable[[bytes], None], data: bytes) -> None:
     tried(target, data)
 
 

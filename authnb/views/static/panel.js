@@ -1,9 +1,10 @@
-// The sign-in panel draws what card.py describes. `card`, a trait, may be saved with the notebook; what only a live
-// panel may show (addresses, the code, who signed in) comes as a message, covers what the card says, and stays here.
+// Renders the panel that card.py describes. The trait `card` may be saved with the notebook; live state (URLs, the user
+// code, who signed in) arrives as custom messages, overrides the card, and is never saved.
 
-const PATIENCE = 4000; // milliseconds until a kernel that says nothing counts as gone
-const INSIST = 2000; // milliseconds until a Cancel that was not heard becomes an interrupt
+const KERNEL_TIMEOUT = 4000; // ms without a message
+const INTERRUPT_DELAY = 2000; // ms after Cancel, in which a kernel may go on waiting
 
+const GONE = ["dead", "restarting", "autorestarting", "terminating"];
 const DEAD = { phase: "dead", title: "This panel is not live", subtitle: "Run the cell again to sign in.", body: [], text: "" };
 
 const h = (tag, attributes, ...children) => {
@@ -13,13 +14,17 @@ const h = (tag, attributes, ...children) => {
   return node;
 };
 
-// Elements of our own, for the panel they stand in; form.js adds one
-const makers = {
+// A picture there would be a request with the person's cookies
+const isOwnHost = (url) => {
+  const [a, b] = [new URL(url), location].map(({ hostname }) => `.${hostname}`);
+  return a.endsWith(b) || b.endsWith(a);
+};
+
+const components = {
   clock: (_, { epoch }) => new Date(epoch * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
   countdown({ ticks }) {
     const node = h("span", { class: "authnb-countdown" });
-    const padded = (seconds) => String(Math.floor(seconds % 60)).padStart(2, "0");
-    ticks.add((seconds) => (node.textContent = `${Math.floor(seconds / 60)}:${padded(seconds)}`));
+    ticks.add((s) => (node.textContent = `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`));
     return node;
   },
   bar({ ticks }) {
@@ -28,180 +33,223 @@ const makers = {
     return h("div", { class: "authnb-bar", "aria-hidden": "true" }, inner);
   },
 };
-const build = (ui, node) => {
+const createNode = (ui, node) => {
   if (typeof node === "string") return node;
   const [tag, attributes, ...children] = node;
-  const built = children.map((child) => build(ui, child));
-  return tag in makers ? makers[tag](ui, attributes, built) : h(tag, attributes, built);
+  const nodes = children.map((child) => createNode(ui, child));
+  return tag in components ? components[tag](ui, attributes, nodes) : h(tag, attributes, nodes);
 };
 
-const copy = async (self, text) => {
+const copy = async (button, text) => {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // There is none on plain http
+    // No clipboard API on plain http
     const area = h("textarea", { class: "authnb-hidden" }, text);
-    self.after(area);
+    button.after(area);
     area.select();
     document.execCommand("copy");
     area.remove();
-    self.focus();
+    button.focus();
   }
-  self.textContent = "Copied";
-  setTimeout(() => (self.textContent = "Copy"), 2000);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 };
 
-// The Jupyter server of this page: what the page says of it, and the header it wants with a request
-const jupyter = () => {
+const serverConfig = () => {
   const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
   const config = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
   return { ...config, headers: token ? { "X-XSRFToken": token } : {} };
 };
 
-// A kernel that is busy with the waiting cell may not hear us; Jupyter's own interrupt always gets through.
-const interrupt = async (kernel) => {
-  const { baseUrl, headers } = jupyter();
-  const answer = await fetch(`${baseUrl}api/kernels/${kernel}/interrupt`, { method: "POST", headers });
-  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+// Also where the kernel processes no message
+const interrupt = async ({ kernel, marimo }) => {
+  if (marimo) return document.querySelector("[data-testid=interrupt-button]").click();
+  const { baseUrl, headers } = serverConfig();
+  const response = await fetch(`${baseUrl}api/kernels/${kernel}/interrupt`, { method: "POST", headers });
+  if (!response.ok) throw response;
 };
 
 export default () => {
-  let live = {}; // news, and the phase they are of
+  let live = {}; // the latest message, for its phase
   let [deadline, total] = [0, 1];
-  let [dead, unanswered] = [false, 0];
-  let send;
-  const drawings = new Set();
-  const drawAll = () => drawings.forEach((draw) => draw());
+  let [dead, sentAt] = [false, 0];
+  let [send, update, panelId, cancelling] = [];
+  let own = true; // not begun by another page that is there
+  let behind = []; // this page's runs that wait for the sign-in, then those aborted
+  const views = new Set();
+  const cardOf = (model, floating) => {
+    const card = { ...model.get("card"), ...(dead ? DEAD : live) };
+    if (floating && behind.length && !(own && card.in_progress)) card.body = card.behind ?? card.body;
+    return card;
+  };
+
+  const render = ({ model, el }, floating) => {
+    const status = h("p", { class: "authnb-hidden", role: "status", "aria-live": "polite" });
+    const badge = h("div", { class: "authnb-badge", "aria-hidden": "true" });
+    const title = h("h2", { tabindex: "-1" });
+    const subtitle = h("p", { class: "authnb-muted" });
+    const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
+    const body = h("div", { class: "authnb-body" });
+    const root = h("section", { class: "authnb", "data-lm-suppress-shortcuts": true }, head, body, status);
+    let drawn = "";
+
+    const ui = {
+      ticks: new Set(),
+      send(message, values) {
+        sentAt ||= performance.now();
+        send(message, values);
+      },
+      announce: (text) => status.textContent === text || (status.textContent = text),
+      setPending(button) {
+        button.ariaDisabled = "true"; // `disabled` would lose the focus
+        ui.announce((button.textContent = button.dataset.pending));
+      },
+    };
+
+    const cancel = (button) => {
+      const { waits, clicks_unheard, busy } = ui.card;
+      const escalate = () => interrupt(ui.card).catch(() => button.after(h("p", {}, busy)));
+      if (!waits || !busy) return;
+      if (clicks_unheard) escalate();
+      else cancelling = { since: performance.now(), escalate };
+    };
+    root.addEventListener("click", ({ target }) => {
+      const control = target.closest("button, a");
+      const { action, announce, copy: text } = control?.dataset ?? {};
+      if (text) copy(control, text);
+      if (text || control?.href) ui.send({ action: "opened" });
+      if (announce) {
+        ui.announce((body.querySelector("[data-status]") ?? status).textContent = announce);
+        onReturn(() => ui.card.phase === "waiting" && ui.send({ action: "check_redirect" }));
+      }
+      if (action === "close") return update((behind = []));
+      if (!action || control.ariaDisabled) return;
+      ui.send({ ...control.dataset });
+      ui.setPending(control);
+      if (action === "cancel") cancel(control);
+    });
+    // The middle button, or the right one to copy
+    root.addEventListener("auxclick", ({ target }) => target.closest("a") && ui.send({ action: "opened" }));
+    root.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { action, pending } = event.target.dataset;
+      if (!action) return;
+      ui.send({ action }, Object.fromEntries(new FormData(event.target)));
+      event.target.reset();
+      ui.announce(pending);
+    });
+    // JupyterLab suppresses it
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !event.target.matches("form input")) return;
+      event.preventDefault();
+      event.target.form.requestSubmit();
+    });
+
+    const draw = () => {
+      const card = (ui.card = cardOf(model, floating));
+      const json = JSON.stringify(card);
+      const tick = () => ui.ticks.forEach((update) => update(Math.max(0, (deadline - performance.now()) / 1000), total));
+      root.dataset.panel = panelId;
+      if (json === drawn || root.matches(":active")) return tick(); // not during a click
+      drawn = json;
+      const changed = root.dataset.phase !== card.phase;
+      const opened = !changed && body.querySelector("details")?.open;
+      const hadFocus = root.matches(":focus-within");
+      root.dataset.phase = card.phase;
+      root.ariaLabel = model.get("card").title;
+      title.textContent = card.title;
+      subtitle.textContent = card.subtitle;
+      const picture = card.picture && !isOwnHost(card.picture) && h("img", { src: card.picture, alt: "", referrerpolicy: "no-referrer" });
+      badge.replaceChildren(picture || card.badge);
+      ui.ticks.clear();
+      if (card.phase !== "sign_up") ui.form = null;
+      body.replaceChildren(...card.body.map((node) => createNode(ui, node)));
+      if (opened) body.querySelector("details")?.setAttribute("open", "");
+      tick();
+      ui.announce(`${card.title}. ${card.text}`);
+      // Without moving the focus
+      if (changed && card.waits && !floating) requestAnimationFrame(() => root.scrollIntoView?.({ block: "nearest" }));
+      if (!hadFocus) return;
+      body.querySelector(".authnb-primary")?.focus();
+      if (!body.matches(":focus-within")) title.focus();
+    };
+
+    new IntersectionObserver((entries) => (root.dataset.seen = entries.at(-1).isIntersecting)).observe(root);
+    el.append(root);
+    draw();
+    views.add(draw);
+    return () => {
+      views.delete(draw);
+      setTimeout(update); // may be replaced
+    };
+  };
 
   return {
     initialize({ model }) {
-      // What is secret goes as a buffer: kernels set to debug log the content of messages
-      send = (message, secret) =>
-        model.send(message, undefined, secret && [new TextEncoder().encode(JSON.stringify(secret)).buffer]);
-      const surroundings = around(send);
-      model.on("msg:custom", ({ seconds, ...news }) => {
-        [dead, unanswered] = [false, model.get("card").under_way ? performance.now() : 0];
-        if (news.address !== live.address) total = seconds;
+      const kernel = model.widget_manager?.kernel;
+      const page = pageId();
+      // Form values in a binary buffer: at debug level kernels log content
+      send = (message, values) =>
+        model.send({ ...message, page_id: page }, undefined, values && [new TextEncoder().encode(JSON.stringify(values)).buffer]);
+      const environment = watchEnvironment(send);
+      const floating = createFloating((el) => render({ model, el }, true));
+      const runs = watchRuns(kernel);
+      const watchBehind = async (waits) => {
+        const pending = await runs.behind();
+        const again = pending.some((run) => !behind.includes(run));
+        behind = waits ? pending : again ? [] : await runs.find("pending|aborted", behind);
+      };
+
+      update = () => {
+        const { in_progress, phase, waits, clicks_unheard, behind: notRun } = cardOf(model);
+        if (!in_progress) cancelling = null; // an interrupt would hit the next cell
+        // During a sign-in the kernel sends every second; otherwise it replies unless busy
+        const silent = sentAt && performance.now() - sentAt >= KERNEL_TIMEOUT && (in_progress || kernel?.status !== "busy");
+        dead ||= silent || kernel?.isDisposed || GONE.includes(kernel?.status);
+        floating.update(!dead && (own || behind.length) && panelId, phase, in_progress, !in_progress && notRun && behind.length);
+        views.forEach((draw) => draw());
+        watchBehind(waits);
+        const shown = views.size - floating.shown();
+        if (waits && !dead && !shown && !clicks_unheard) runs.onReplaced(() => send({ action: "replaced" }));
+      };
+      model.on("msg:custom", ({ seconds, panel, several, asked, ...state }) => {
+        [dead, sentAt] = [false, model.get("card").in_progress ? performance.now() : 0];
+        if (state.address !== live.address) total = seconds;
+        if (state.phase !== live.phase && model.get("card").marimo) send({ action: "phase_shown" });
         deadline = performance.now() + 1000 * (seconds ?? 0);
-        live = news;
-        surroundings.hear(news);
-        drawAll();
+        own = [null, page].includes(asked);
+        if (state.elsewhere && !own) state.body = state.elsewhere;
+        live = state;
+        panelId = panel;
+        if (several) send({ action: "present" });
+        environment.update(state);
+        update();
+        if (!cancelling || performance.now() - cancelling.since < INTERRUPT_DELAY) return;
+        cancelling.escalate();
+        cancelling = null;
       });
       model.on("change:card", () => {
         if (model.get("card").phase !== live.phase) live = {};
-        drawAll();
+        update();
       });
       model.on("comm_live_update", () => {
-        dead = true; // the kernel restarts
-        drawAll();
-      });
-      unanswered = performance.now();
-      send({ do: "hello" });
-      return surroundings.close;
-    },
-
-    render({ model, el }) {
-      const said = h("p", { class: "authnb-hidden", role: "status", "aria-live": "polite" });
-      const badge = h("div", { class: "authnb-badge", "aria-hidden": "true" });
-      const title = h("h2", { tabindex: "-1" });
-      const subtitle = h("p", { class: "authnb-quiet" });
-      const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
-      const body = h("div", { class: "authnb-body" });
-      const root = h("section", { class: "authnb", "data-lm-suppress-shortcuts": true }, head, body, said);
-      let shown = "";
-
-      const ui = {
-        ticks: new Set(),
-        send(message, secret) {
-          unanswered ||= performance.now();
-          send(message, secret);
-        },
-        say: (text) => said.textContent === text || (said.textContent = text),
-        // A click shows its effect at once; what it leads to follows from the kernel.
-        busy(self, text) {
-          self.ariaDisabled = "true"; // not `disabled`, which drops the focus
-          ui.say((self.textContent = text));
-        },
-      };
-
-      const cancel = (self) => {
-        const { kernel, waits, deaf } = ui.card;
-        const refused = () => self.after(h("p", {}, "The kernel is busy: press the notebook's ■ button."));
-        const insist = () => ui.card.under_way && interrupt(kernel).catch(refused);
-        if (waits && kernel) setTimeout(insist, deaf ? 0 : INSIST);
-      };
-      root.addEventListener("click", ({ target }) => {
-        const self = target.closest("button, a");
-        const { do: deed, busy, says, copy: text } = self?.dataset ?? {};
-        if (text) copy(self, text);
-        if (says) {
-          ui.say((body.querySelector("[data-status]") ?? said).textContent = says);
-          whenBack(() => ui.card.phase === "waiting" && ui.send({ do: "back" }));
-        }
-        if (!deed || self.ariaDisabled) return;
-        ui.send({ ...self.dataset });
-        ui.busy(self, busy);
-        if (deed === "cancel") cancel(self);
-      });
-      root.addEventListener("submit", (event) => {
-        event.preventDefault();
-        const { do: deed, busy } = event.target.dataset;
-        if (!deed) return;
-        ui.send({ do: deed }, Object.fromEntries(new FormData(event.target)));
-        event.target.reset();
-        ui.say(busy);
-      });
-      // JupyterLab keeps Enter from sending a form by itself.
-      root.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" || !event.target.matches("form input")) return;
-        event.preventDefault();
-        event.target.form.requestSubmit();
-      });
-
-      const tick = () => {
-        ui.ticks.forEach((update) => update(Math.max(0, (deadline - performance.now()) / 1000), total));
-        // A kernel speaks every second while a sign-in is under way, else it answers unless it is busy
-        const busy = !ui.card.under_way && model.widget_manager?.kernel?.status === "busy";
-        if (dead || !unanswered || busy || performance.now() - unanswered < PATIENCE) return;
         dead = true;
-        draw();
-      };
-
-      const draw = () => {
-        const card = (ui.card = { ...model.get("card"), ...(dead ? DEAD : live) });
-        const now = JSON.stringify(card);
-        if (now === shown || root.matches(":active")) return tick(); // not under a finger
-        shown = now;
-        const arrives = root.dataset.phase !== card.phase;
-        const opened = !arrives && body.querySelector("details")?.open;
-        const hadFocus = root.matches(":focus-within");
-        root.dataset.phase = card.phase;
-        root.ariaLabel = model.get("card").title;
-        title.textContent = card.title;
-        subtitle.textContent = card.subtitle;
-        const picture = card.picture && h("img", { src: card.picture, alt: "", referrerpolicy: "no-referrer" });
-        badge.replaceChildren(picture || card.badge);
-        ui.ticks.clear();
-        if (card.phase !== "sign_up") ui.form = null; // and with it what was typed
-        body.replaceChildren(...card.body.map((node) => build(ui, node)));
-        if (opened) body.querySelector("details")?.setAttribute("open", "");
-        tick();
-        ui.say(`${card.title}. ${card.text}`);
-        // A cell that waits comes into view; the focus stays where the person has it
-        if (arrives && card.waits) requestAnimationFrame(() => root.scrollIntoView?.({ block: "nearest" }));
-        if (!hadFocus) return;
-        body.querySelector(".authnb-primary")?.focus();
-        if (!body.matches(":focus-within")) title.focus();
-      };
-
-      const timer = setInterval(draw, 1000);
-      el.append(root);
-      draw();
-      drawings.add(draw);
+        update();
+      });
+      sentAt = performance.now();
+      send({ action: "ready" });
+      const timer = setInterval(update, 1000);
+      const onMessage = (_, { direction }) => direction === "send" && update();
+      kernel?.anyMessage?.connect(onMessage);
       return () => {
         clearInterval(timer);
-        drawings.delete(draw);
+        kernel?.anyMessage?.disconnect(onMessage);
+        floating.remove();
+        environment.close();
       };
     },
+
+    render: (view) => render(view),
   };
 };

@@ -1,4 +1,4 @@
-"""By hand, with every check of the ID token, as Authlib's and joserfc's documentation show it."""
+"""With every check of the ID token, as in the documentation of Authlib and joserfc."""
 
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer

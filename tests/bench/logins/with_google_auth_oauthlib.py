@@ -1,4 +1,4 @@
-"""The addresses are given, so it asks for no metadata. The ID token is not checked. It always sends a secret."""
+"""The endpoints are given, so it fetches no metadata. The ID token is not validated. It always sends a secret."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""msal reads the ID token and does not check its signature. It wants https: its requests are turned to this machine."""
+"""msal does not check the ID token's signature. It requires https: its requests are redirected to loopback."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The unit: ``import requests``, and at once a line that looks like a link."""
+"""The baseline: ``import requests``, then a line that looks like a link."""
 
 import requests
 

@@ -1,4 +1,4 @@
-"""No login at all: what any of them takes at the least, the metadata read with a bare ``requests``."""
+"""No login: the minimum for all of them, the metadata read with plain ``requests``."""
 
 import os
 

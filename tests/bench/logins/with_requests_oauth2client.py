@@ -1,4 +1,4 @@
-"""Fetches the keys with the metadata and checks the ID token."""
+"""Fetches the keys with the metadata and validates the ID token."""
 
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -1,4 +1,4 @@
-"""The cache in a JSON file: not encrypted, no lock. msal wants https: its requests are turned to this machine."""
+"""The cache in a JSON file: not encrypted, no lock. msal requires https: its requests are redirected to loopback."""
 
 import os
 from pathlib import Path

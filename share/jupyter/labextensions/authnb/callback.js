@@ -1,19 +1,19 @@
-// Hands what the provider sent the browser back with to the panel that waits for it: the one that knows the state.
-// The address is taken out of the bar and the history at once. Nothing is sent anywhere but to pages of this origin.
+// The redirect URI of `mode="page"`: posts the authorization response to the panel that knows its state, on a
+// BroadcastChannel, so only pages of this origin receive it. The response is removed from the address bar and the history.
 
-// A Hub that passes browsers on may add a query of its own before a fragment.
+// A Hub that redirects may prepend a query of its own; the response is then in the fragment.
 const parse = (part) => new URLSearchParams(part.slice(1));
-const answer = [location.hash, location.search].find((part) => parse(part).has("state")) ?? "";
-const address = location.origin + location.pathname + answer;
+const response = [location.hash, location.search].find((part) => parse(part).has("state")) ?? "";
+const address = location.origin + location.pathname + response;
 history.replaceState(null, "", location.pathname);
 
 const show = (title, text, ...more) => {
-  const [heading, words] = ["h1", "p"].map((name) => document.createElement(name));
-  [heading.textContent, words.textContent] = [title, text];
-  document.querySelector("main").replaceChildren(heading, words, ...more);
+  const [heading, paragraph] = ["h1", "p"].map((name) => document.createElement(name));
+  [heading.textContent, paragraph.textContent] = [title, text];
+  document.querySelector("main").replaceChildren(heading, paragraph, ...more);
 };
 
-const field = () => {
+const addressField = () => {
   const input = document.createElement("input");
   input.readOnly = true;
   input.value = address;
@@ -22,28 +22,28 @@ const field = () => {
   return input;
 };
 
-const parameters = parse(answer);
+const parameters = parse(response);
 const state = parameters.get("state");
 if (!state) {
   show("Nothing here", "This address takes the answer to a sign-in, and nothing else.");
 } else {
   const channel = new BroadcastChannel(`authnb:${state}`);
-  const nobody = setTimeout(
+  const unclaimed = setTimeout(
     () =>
       show(
         "No notebook took the answer",
         "Is the one that waits for it open in this browser? Otherwise paste this address into its panel:",
-        field(),
+        addressField(),
       ),
     3000,
   );
   channel.onmessage = ({ data }) => {
-    if (data !== "taken") return;
-    clearTimeout(nobody);
+    if (data !== "received") return;
+    clearTimeout(unclaimed);
     show(
       parameters.has("error") ? "You were not signed in" : "Go back to your notebook",
-      parameters.has("error") ? "Your notebook says why, and what to do." : "It has the answer and goes on by itself. You can close this tab.",
+      parameters.has("error") ? "Your notebook says why, and what to do." : "It has the answer, and shows what came of it. You can close this tab.",
     );
   };
-  channel.postMessage({ answer });
+  channel.postMessage({ response });
 }

@@ -1,0 +1,94 @@
+"""The session's token as a client middleware of aiohttp, and through it of fsspec's https file system."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+from weakref import WeakKeyDictionary
+
+from aiohttp.client_middlewares import ClientHandlerType  # noqa: TC002 - since 3.12, the first with middlewares
+
+from authnb.adapters.event_loop import call_on_thread
+from authnb.errors import AuthnbError
+from authnb.transport.exchange import HTTPExchange, notify, observers
+from authnb.transport.localhost import literal_url
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from aiohttp import ClientRequest, ClientResponse
+
+    from authnb.adapters.source import Authenticator, Source
+    from authnb.oauth.responses import Token
+
+
+class TokenMiddleware:
+    """A client middleware: the token on each request, renewed off the event loop, a 401 retried.
+
+    ``aiohttp.ClientSession(middlewares=[api.credentials.aiohttp])``; for fsspec, and what opens
+    its files (pandas, xarray): ``fsspec.open(url, client_kwargs={"middlewares": (api.credentials.aiohttp,)})``
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._auth: Authenticator = source.token_auth
+        self._redirects: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()  # where to, by task
+
+    def __repr__(self) -> str:
+        # fsspec keys its file systems on the repr of their options: two sign-ins of one person are two
+        return f"<TokenMiddleware {id(self._auth):#x}>"
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send the request with the token; a redirect to another origin is followed without it."""
+        url = str(request.url)
+        try:
+            token = await self._fresh_token(url, proxied=request.proxy is not None)
+        except AuthnbError as error:
+            if error.error not in {"foreign_origin", "insecure_transport"} or not self._follows_redirect(url):
+                raise
+            return await handler(request)
+        retries = self._auth.tokens_after_401(token)
+        response = await self._send(request, url, handler, token)
+        while response.status == HTTPStatus.UNAUTHORIZED and not getattr(request.body, "consumed", False):
+            next_token = await asyncio.to_thread(next, retries, None)
+            if next_token is None:
+                break
+            response.release()
+            response = await self._send(request, url, handler, next_token)
+        if response.status in {301, 302, 303, 307, 308} and (task := asyncio.current_task()) is not None:
+            target = urljoin(url, response.headers.get("Location", ""))
+            self._redirects[task] = str(type(request.url)(target))
+        return response
+
+    async def _fresh_token(self, url: str, *, proxied: bool) -> Token:
+        if proxied and url.startswith("http:"):
+            self._auth.check_proxy(url, {"http": "a proxy"})
+        if self._auth.renewal_due:
+            return await call_on_thread(self._auth.fresh_token, url)
+        return self._auth.fresh_token(url)
+
+    def _follows_redirect(self, url: str) -> bool:
+        """Whether the response to this task's request before redirects here."""
+        task = asyncio.current_task()
+        return task is not None and self._redirects.pop(task, None) == url
+
+    async def _send(
+        self, request: ClientRequest, url: str, handler: ClientHandlerType, token: Token
+    ) -> ClientResponse:
+        request.headers["Authorization"] = f"Bearer {token['access_token']}"
+        if (literal := literal_url(url)) is not None:
+            request.url = type(request.url)(literal)  # the Host header is set already
+        response = await handler(request)
+        if observers:
+            notify(
+                HTTPExchange(
+                    sender="client",
+                    method=request.method,
+                    url=url,
+                    headers=dict(request.headers),
+                    status=response.status,
+                    response_headers=dict(response.headers),
+                )
+            )
+        return response

@@ -1,0 +1,113 @@
+"""``authnb status`` and ``authnb logout``: the sign-ins stored on this machine."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from authnb.errors import AuthnbError, StorageError
+from authnb.oauth.client import Client
+from authnb.oauth.presets import find, known
+from authnb.session.renewal import TokenRenewer
+from authnb.storage.files import FileStorage
+from authnb.transport.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from authnb.storage.base import Account, SignIn
+
+_LINE, _NAME = 1000, 80  # characters of a line, and of a name in it
+
+
+def status() -> Iterator[str]:
+    """A line for each stored sign-in: who, where, until when; or why it cannot be read."""
+    empty = True
+    for entry in FileStorage().accounts():
+        empty = False
+        yield printable(entry.description if isinstance(entry, StorageError) else _describe(*entry), _LINE)
+    if empty:
+        yield "Nobody is remembered on this computer."
+
+
+def log_out(provider: str | None, profile: str | None) -> tuple[list[str], bool]:
+    """Log out of the sign-ins at this provider with this profile, None for all: a line on each, and whether all went.
+
+    ``provider`` is whatever `authnb.login` takes or a view shows: an issuer, a preset, a display name, a host. Every
+    sign-in is ended before there is anything to print. `ValueError` for a preset without the name that must follow it.
+    """
+    storage = FileStorage()
+    lines, found, failed = [], False, False
+    for entry in storage.accounts():
+        if isinstance(entry, StorageError):
+            lines.append(entry.description)
+            failed = True
+            continue
+        account, sign_in = entry
+        if profile not in {None, account.profile} or not _is_at(provider, account, sign_in):
+            continue
+        found = True
+        client = Client(sign_in.provider, client_id=account.client_id, scope=sign_in.scope)
+        try:
+            result = repr(TokenRenewer(client=client, account=account, storage=storage).logout(sign_in.token))
+        except AuthnbError as error:  # the others are ended all the same
+            result, failed = error.description, True
+        lines.append(f"{_describe_account(account, sign_in)}: {result}")
+    if not found:
+        lines.append(_nobody(provider, profile))
+    return [printable(line, _LINE) for line in lines], found and not failed
+
+
+def _is_at(provider: str | None, account: Account, sign_in: SignIn) -> bool:
+    if provider is None:
+        return True
+    given = {_address(provider)}
+    with suppress(ValueError):  # no preset; a display name then
+        if (named := find(provider)) is not None:
+            given.add(_address(named.issuer))
+    its = {_address(account.issuer), _address(urlsplit(account.issuer).netloc), _address(sign_in.name)}
+    return bool(given & (its - {""}))
+
+
+def _address(issuer: str) -> str:
+    """What is compared of an issuer or a name: no scheme, no last slash, no case."""
+    return (issuer.partition("://")[2] or issuer).rstrip("/").casefold()
+
+
+def _nobody(provider: str | None, profile: str | None) -> str:
+    """Why nothing was ended; `ValueError` if the preset lacks the name of its tenant, domain or realm."""
+    if provider is not None and provider.partition(":")[0] in known():
+        find(provider)
+    where = f" at {provider}" if provider else ""
+    who = f" with the profile {profile}" if profile else ""
+    return f"Nobody is remembered{where}{who}. authnb status lists who is."
+
+
+def _describe(account: Account, sign_in: SignIn) -> str:
+    token: Mapping[str, Any] = sign_in.token
+    expires_at = token.get("expires_at")
+    if sign_in.refused:
+        until = "ended by the provider; sign in again"
+    elif "refresh_token" in token:
+        until = "renewed when needed, until the provider ends it"
+    elif expires_at is None:
+        until = "until the provider ends it"
+    else:
+        try:
+            end = datetime.fromtimestamp(expires_at, UTC).astimezone()
+        except (OverflowError, ValueError, OSError):  # no date
+            return f"{_describe_account(account, sign_in)}: until {expires_at} seconds after 1970"
+        expired = end < datetime.now(UTC)
+        until = (
+            f"{'ended' if expired else 'until'} {end:%Y-%m-%d %H:%M}{'; sign in again' if expired else ''}"
+        )
+    return f"{_describe_account(account, sign_in)}: {until}"
+
+
+def _describe_account(account: Account, sign_in: SignIn) -> str:
+    token: Mapping[str, Any] = sign_in.token
+    user = token.get("userinfo") or {}
+    name = user.get("name") or user.get("preferred_username") or user.get("sub") or "Somebody"
+    return f"{printable(name, _NAME)} at {account.issuer} (client {account.client_id}, profile {account.profile})"

@@ -1,0 +1,106 @@
+"""Authlib's authorization server with our grants, clients and tokens; and revocation."""
+# Authlib's stubs leave many functions without types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import rfc7009
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
+
+from authnb.demo.context import find, now, provider
+from authnb.demo.database.models import AccessToken, RefreshToken
+from authnb.demo.protocol.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
+from authnb.demo.protocol.grants import (
+    AuthorizationCodeGrant,
+    ClientCredentialsGrant,
+    RefreshTokenGrant,
+    TokenExchangeGrant,
+)
+from authnb.demo.protocol.metadata import AUTH_METHODS, SCOPES
+from authnb.demo.protocol.openid import AuthenticationRequest, EndSessionEndpoint, IDToken, Issuer
+from authnb.demo.protocol.pkce import S256
+from authnb.demo.protocol.tokens import TokenResponse, end_family, save_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from authnb.demo.context import Settings
+    from authnb.demo.database.models import Client
+
+
+class Server(AuthorizationServer):
+    """The authorization server of the demo: query_client and save_token on our tables."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(query_client=_find_client, save_token=save_token)
+        self.scopes_supported: list[str] = list(SCOPES)
+        self.register_grant(AuthorizationCodeGrant, [S256(), AuthenticationRequest(), IDToken()])
+        self.register_grant(RefreshTokenGrant, [IDToken()])
+        self.register_grant(DeviceCodeGrant, [IDToken()])
+        self.register_grant(ClientCredentialsGrant)
+        self.register_grant(TokenExchangeGrant)
+        device_authorization: Any = DeviceAuthorizationEndpoint(self)
+        device_authorization.EXPIRES_IN = settings.device_code_lifetime
+        device_authorization.INTERVAL = settings.device_interval
+        self.register_endpoint(device_authorization)
+        self.register_endpoint(RevocationEndpoint)
+        self.register_endpoint(EndSessionEndpoint)
+        self.issuer_parameter: Issuer = Issuer()
+        self.register_extension(self.issuer_parameter)
+
+    def authenticate_client(self, request: Any, methods: Collection[str], endpoint: str = "token") -> Any:
+        """RFC 6749 section 2.3; credentials that are not UTF-8 are wrong ones."""
+        try:
+            return super().authenticate_client(request, methods, endpoint)
+        except UnicodeDecodeError:
+            raise InvalidClientError(status_code=401) from None
+
+    def generate_token(
+        self,
+        grant_type: str,  # noqa: ARG002 - Authlib's signature
+        client: Any,  # noqa: ARG002 - Authlib's signature
+        user: Any = None,  # noqa: ARG002 - Authlib's signature
+        scope: str | None = None,
+        expires_in: int | None = None,  # noqa: ARG002 - Authlib's signature
+        include_refresh_token: bool | None = True,  # noqa: FBT001, FBT002 - Authlib's signature
+    ) -> TokenResponse:
+        """RFC 6749 section 5.1; tokens are random and mean nothing to those who read them."""
+        token = TokenResponse(
+            token_type="Bearer",  # noqa: S106 - no secret
+            access_token=secrets.token_urlsafe(32),
+            expires_in=provider().settings.access_token_lifetime,
+            scope=scope,
+        )
+        if include_refresh_token:
+            token["refresh_token"] = secrets.token_urlsafe(32)
+        return token
+
+
+class RevocationEndpoint(rfc7009.RevocationEndpoint):
+    """RFC 7009; a refresh token takes all tokens of its family with it."""
+
+    CLIENT_AUTH_METHODS = AUTH_METHODS
+
+    def check_params(self, request: Any, client: Any) -> None:  # noqa: ARG002 - Authlib's signature
+        """RFC 7009 section 2.1: only the token is needed, and a hint is of no use to us."""
+        if not request.form.get("token"):
+            raise InvalidRequestError("Missing 'token' in request.")
+
+    def query_token(self, token_string: str, _hint: str | None) -> RefreshToken | AccessToken | None:
+        """Give the token, of whichever kind."""
+        return find(RefreshToken, token_string) or find(AccessToken, token_string)
+
+    def revoke_token(self, token: RefreshToken | AccessToken, request: Any) -> None:  # noqa: ARG002 - Authlib's signature
+        """End an access token, or the family of a refresh token."""
+        if isinstance(token, RefreshToken):
+            end_family(token.authorization_id)
+        else:
+            token.revoked_at = now()
+
+
+def _find_client(client_id: str) -> Client | None:
+    return provider().clients.get(client_id)

@@ -1,0 +1,85 @@
+"""RFC 6750: who may come in with which access token."""
+# Authlib's stubs leave many functions without types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from authlib.oauth2 import OAuth2Error, ResourceProtector
+from authlib.oauth2.rfc6749 import MissingAuthorizationError, UnsupportedTokenTypeError
+from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
+from flask import Response, abort, request
+from sqlalchemy import bindparam, select
+
+from authnb.demo.context import now, provider
+from authnb.demo.database.models import AccessToken, Account, Authorization, digest
+from authnb.demo.protocol.resources import resources
+
+REALM = "authnb demo"
+
+_GOOD_TOKEN = (
+    select(
+        AccessToken.scope, AccessToken.resource, Account.id, Account.name, Account.full_name, Account.email
+    )
+    .join(Authorization, Authorization.id == AccessToken.authorization_id)
+    .outerjoin(Account, Account.id == Authorization.account_id)  # none: the client itself
+    .where(AccessToken.digest == bindparam("digest"), AccessToken.expires_at > bindparam("moment"))
+    .where(AccessToken.revoked_at.is_(None), Authorization.revoked_at.is_(None))
+)
+
+
+class TokenValidator(BearerTokenValidator):
+    """Look the token up by its digest."""
+
+    def authenticate_token(self, token_string: str) -> Any:
+        """Give the scope of a token that is still good, and whose it is."""
+        which = {"digest": digest(token_string), "moment": now()}
+        with provider().reading.connect() as connection:  # free again before the answer is made
+            return connection.execute(_GOOD_TOKEN, which).one_or_none()
+
+    def validate_token(self, token: Any, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request
+        """Refuse none, and one whose scope is too small."""
+        if not token:
+            raise InvalidTokenError
+        if self.scope_insufficient(token.scope, scopes):
+            raise InsufficientScopeError
+
+
+_protector = ResourceProtector()
+_protector.register_token_validator(TokenValidator())
+
+
+def bearer_token(scope: str, api: str | None = None) -> Any:
+    """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`.
+
+    ``api``: the path of the API that the token has to be for (RFC 8707), None for the provider's own endpoints.
+    """
+    try:
+        token = _protector.validate_request([scope], request)
+        if api is not None and (token.resource or resources()[0]) != provider().issuer + api:
+            raise InvalidTokenError("The access token is for another API.")
+    except OAuth2Error as error:
+        abort(_refusal(error, scope))
+    return token
+
+
+def _refusal(error: OAuth2Error, scope: str) -> Response:
+    """The answer of RFC 6750 section 3: without an error code if no token was sent, with the scope if it lacks one."""
+    challenge = f'Bearer realm="{REALM}"'
+    if isinstance(error, MissingAuthorizationError | UnsupportedTokenTypeError):
+        body = {
+            "error": "unauthorized",
+            "error_description": "Send an access token: 'Authorization: Bearer ...'.",
+        }
+    else:
+        description, needed = error.description, ""
+        if isinstance(error, InsufficientScopeError):
+            description = f"The access token lacks the scope {scope}. Request it when you sign in."
+            needed = f', scope="{scope}"'
+        body = {"error": str(error.error), "error_description": description}
+        challenge += f', error="{error.error}", error_description="{description}"{needed}'
+    return Response(
+        json.dumps(body), error.status_code, {"WWW-Authenticate": challenge}, content_type="application/json"
+    )

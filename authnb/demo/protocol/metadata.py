@@ -1,0 +1,116 @@
+"""What the provider says about itself: discovery, keys, scopes in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCOPES = {
+    "openid": "know that it is you",
+    "profile": "see your name",
+    "email": "see your e-mail address",
+    "measurements:read": "read the air measurements",
+    "offline_access": "stay signed in while you are away",
+}
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
+RESPONSE_MODES = ("query", "fragment")
+AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+
+
+def in_words(scope: str) -> list[str]:
+    """Give the scopes as a person reads them."""
+    return [SCOPES[word] for word in scope.split() if word in SCOPES]
+
+
+def provider_metadata(issuer: str) -> dict[str, Any]:
+    """The discovery document: RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "end_session_endpoint": f"{issuer}/logout",
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+            TOKEN_EXCHANGE,
+        ],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": [
+            *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"),
+            *("name", "preferred_username", "email", "email_verified"),
+        ],
+        "prompt_values_supported": ["none", "login", "consent", "create", "select_account"],
+        "authorization_response_iss_parameter_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authnb_demo": True,  # for learning: what it gives opens nothing
+        "authnb_signup": sign_up_form(issuer),
+        "service_documentation": f"{issuer}/",
+    }
+
+
+def sign_up_form(issuer: str) -> dict[str, Any]:
+    """What a client needs to show the sign-up form itself; RFC 8414 section 2 allows members of one's own.
+
+    The fields go to the endpoint as a JSON object of texts. The answer is 201 with the account's `name`, or 422 with
+    `errors`: a list of messages for each field that has some.
+    """
+    return {
+        "endpoint": f"{issuer}/signup",
+        "content_type": "application/json",
+        "fields": [
+            {
+                "name": "name",
+                "label": "Name",
+                "kind": "text",
+                "required": True,
+                "rule": {"pattern": "[A-Za-z0-9][A-Za-z0-9._-]{1,31}"},
+                "help": "You sign in with it.",
+            },
+            {
+                "name": "full_name",
+                "label": "Full name",
+                "kind": "text",
+                "required": False,
+                "rule": {"max_length": 80},
+                "help": "Optional. What notebooks call you.",
+            },
+            {
+                "name": "email",
+                "label": "E-mail",
+                "kind": "email",
+                "required": True,
+                "rule": {"max_length": 254},
+                "help": "Nothing is sent. A made-up one at example.org will do.",
+            },
+            {
+                "name": "password",
+                "label": "Password",
+                "kind": "password",
+                "required": True,
+                "rule": {"min_length": 8, "max_length": 128},
+                "help": "At least 8 characters. Long beats complicated.",
+            },
+            {
+                "name": "password_again",
+                "label": "Password again",
+                "kind": "password",
+                "required": True,
+                "rule": {"same_as": "password"},
+                "help": "",
+            },
+        ],
+    }

@@ -1,0 +1,96 @@
+"""Tokens: what a response holds, how they are kept, taken once, and ended as a family.
+
+Whatever may be used once is taken by one UPDATE that matches only while it is unused; so of many requests at the same
+moment one gets the row and the others get none.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from authlib.oauth2.rfc6749 import InvalidGrantError
+from sqlalchemy import bindparam, insert, update
+
+from authnb.demo.context import changed, db, now, provider
+from authnb.demo.database.models import (
+    AccessToken,
+    Authorization,
+    AuthorizationCode,
+    DeviceCode,
+    RefreshToken,
+    digest,
+)
+from authnb.demo.protocol.resources import target
+
+if TYPE_CHECKING:
+    from sqlalchemy import Update
+
+    Once = type[AuthorizationCode | RefreshToken | DeviceCode]
+
+
+# statements made once, as making one takes longer than executing it
+_NEW_AUTHORIZATION = insert(Authorization)
+_NEW_ACCESS_TOKEN = insert(AccessToken)
+_NEW_REFRESH_TOKEN = insert(RefreshToken)
+
+
+class TokenResponse(dict[str, Any]):
+    """A token response that does not show its tokens: Authlib logs it at DEBUG."""
+
+    def __repr__(self) -> str:
+        return "<token response>"
+
+
+def save_token(token: TokenResponse, request: Any) -> None:
+    """Keep the digests of a response's tokens, in the family of what they were given for."""
+    origin = request.authorization_code or request.refresh_token or request.credential
+    family = origin.authorization_id if origin else _of_its_own(request)
+    access_token = {
+        "digest": digest(token["access_token"]),
+        "authorization_id": family,
+        "scope": token["scope"],
+        "expires_at": now() + token["expires_in"],
+        "resource": target(request, origin.authorization.resource if origin else None),
+    }
+    changed(_NEW_ACCESS_TOKEN, **access_token)
+    if "refresh_token" in token:
+        refresh_token = {
+            "digest": digest(token["refresh_token"]),
+            "authorization_id": family,
+            "expires_at": now() + provider().settings.refresh_token_lifetime,
+        }
+        changed(_NEW_REFRESH_TOKEN, **refresh_token)
+
+
+def _of_its_own(request: Any) -> int:
+    """The family of a token for the client itself (RFC 6749 section 4.4)."""
+    return authorize(
+        account_id=None, client_id=request.client.id, scope=request.scope, auth_time=now(), resource=None
+    )
+
+
+def authorize(**yes: Any) -> int:
+    """Keep a yes, an `Authorization`, and give the number of the family that begins with it."""
+    key: Any = db().connection().execute(_NEW_AUTHORIZATION, yes).inserted_primary_key
+    return int(key.id)
+
+
+def end_family(authorization_id: int) -> None:
+    """Revoke every token that came of one authorization."""
+    family = update(Authorization).where(Authorization.id == authorization_id)
+    changed(family.where(Authorization.revoked_at.is_(None)), revoked_at=now())
+
+
+def take(kind: Once, key: str, *, or_end: int | None = None) -> None:
+    """Mark a row as used if it is unused; else end the family `or_end` and refuse."""
+    if not changed(_use(kind), key=key, moment=now()):
+        if or_end is not None:
+            end_family(or_end)
+        raise InvalidGrantError("It was used before.")
+
+
+@cache
+def _use(kind: Once) -> Update:
+    unused = update(kind).where(kind.digest == bindparam("key"), kind.used_at.is_(None))
+    return unused.values(used_at=bindparam("moment"))

@@ -1,0 +1,4 @@
+"""The protected API that the provider's access tokens open.
+
+Imports `protocol`, `database` and `context`.
+"""

@@ -1,0 +1,53 @@
+"""Device authorization: the person enters a code on any device (RFC 8628)."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from authnb.errors import ProviderError
+from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
+
+if TYPE_CHECKING:
+    from authnb.flows.steps import Flow
+    from authnb.oauth.client import Client
+
+_SLOW_DOWN_INCREMENT = 5.0  # seconds added by each slow_down (RFC 8628 section 3.5)
+
+
+def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
+    """Device authorization: the person enters a code on any device (RFC 8628).
+
+    Polls at the provider's ``interval``, more slowly after ``slow_down`` or as ``Retry-After`` says, and goes on
+    through transient failures (`ProviderError.is_transient`) until the code expires or ``timeout`` seconds pass. Raises
+    `LoginFailed` then, or if the person declines; `ProviderError` for any other refusal.
+    """
+    device = client.authorize_device()
+    lifetime = min(device.expires_in, timeout)
+    deadline = time.monotonic() + lifetime
+    client.prefetch()
+    yield Verification(
+        uri=device.verification_uri,
+        uri_complete=device.verification_uri_complete,
+        user_code=device.user_code,
+        expires_at=time.time() + lifetime,
+    )
+    interval, retry_after = device.interval, 0.0
+    while (remaining := deadline - time.monotonic()) > 0:
+        yield Pending(wait=min(max(interval, retry_after), remaining))
+        try:
+            token = client.redeem_device_code(device)
+        except ProviderError as error:
+            retry_after = error.retry_after or 0.0
+            if error.error == "slow_down":
+                interval += _SLOW_DOWN_INCREMENT
+            elif error.is_transient:
+                interval = min(2 * interval, 60.0)
+            elif error.error == "expired_token":
+                break
+            elif error.error != "authorization_pending":
+                raise
+        else:
+            return (yield from retried(partial(client.complete, token, None), deadline))
+    raise expired(lifetime)

@@ -1,0 +1,151 @@
+"""Authorization code with PKCE: the provider redirects the browser to a redirect URI (RFC 6749 section 4.1)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from authnb.errors import LoginFailed
+from authnb.flows.inbox import Inbox
+from authnb.flows.redirect_uris import CALLBACK_PATH, reserve
+from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from authnb.flows.listener import LoopbackListener
+    from authnb.flows.steps import Flow
+    from authnb.oauth.client import AuthorizationRequest, Client
+    from authnb.oauth.responses import AuthorizationResponse, Token
+
+_POLL_INTERVAL = 0.25  # seconds between two polls for the callback, if no notification comes
+_PORT_POLL_INTERVAL = 0.5  # seconds between two attempts to open a port
+# A provider that does not know the redirect URI does not redirect the browser (RFC 6749 section 4.1.2.1)
+_NOT_REGISTERED = (
+    " If the provider's page showed an error instead, the client may not be registered with the redirect address "
+    "{}; where its port must be a certain one, give it with redirect_port=."
+)
+
+
+def loopback_flow(
+    client: Client,
+    *,
+    ports: Iterable[int] = (0,),
+    timeout: float = TIMEOUT,
+    notify: Callable[[], None] = lambda: None,
+    inbox: Inbox | None = None,
+    proxy_base: str | None = None,
+    path: str = CALLBACK_PATH,
+    **parameters: str,
+) -> Flow:
+    """Authorization code with PKCE; a listener on 127.0.0.1 receives the callback (RFC 8252 section 7.3).
+
+    ``parameters`` are added to the authorization request (``prompt``, ``login_hint``). ``notify`` is called
+    from a thread when the callback has arrived. ``inbox`` takes the callback too, from a browser that cannot reach the
+    listener; ``proxy_base`` is the URL below which a proxy forwards to it; ``path`` that of the redirect URI. While a
+    sign-in of another process has the port, waits for it, ``timeout`` seconds at most before those of the person.
+    Raises `LoginFailed` if the person declines, ``timeout`` seconds pass, or the redirect URI is another provider's
+    (`authnb.flows.redirect_uris`), `ProviderError` if a response cannot be used.
+    """
+    inbox = inbox or Inbox(notify)
+    reserve(client.provider, f"http://127.0.0.1{path}")  # with a proxy too: the listener is on loopback
+    listening = _listen(tuple(ports), notify, client.provider.quirks.redirect_host, proxy_base, path, timeout)
+    with closing((yield from listening)) as listener:
+        deadline = time.monotonic() + timeout
+        request = client.authorization_request(listener.redirect_uri, **parameters)
+        listener.expect(request.state)
+        client.prefetch()
+        probe = listener.probe if proxy_base is None else None
+        response = yield from _wait_for_callback(request, inbox, timeout, listener.answer, probe)
+    return (yield from _redeem(client, response, request, deadline))
+
+
+def _listen(
+    ports: tuple[int, ...],
+    notify: Callable[[], None],
+    host: str,
+    proxy_base: str | None,
+    path: str,
+    timeout: float,
+) -> Generator[Pending, Any, LoopbackListener]:
+    """The listener, once no sign-in of another process has its ports."""
+    from authnb.flows.listener import LoopbackListener, other_sign_ins  # noqa: PLC0415 - imports a server that other flows do not need
+
+    deadline = time.monotonic() + timeout
+    held: list[int] = []
+    asked = False
+    while True:
+        try:
+            return LoopbackListener(ports, notify, host, proxy_base, path)
+        except LoginFailed as error:
+            if error.error != "port_in_use":
+                raise
+            held = other_sign_ins(ports, host, proxy_base) or held
+            if asked and not held:
+                raise
+            asked = True  # and if nothing answered, try once more: a sign-in may have ended in between
+        if held and time.monotonic() >= deadline:
+            raise LoginFailed(
+                "port_in_use",
+                f"Port {_listed(held)} was in use by another sign-in for {timeout:.0f} seconds. Finish or cancel that "
+                "one, in another notebook or program, then try again; or give other ports with redirect_port=.",
+            )
+        if held:
+            reason = f"Port {_listed(held)} is in use by another sign-in; waiting for it."
+            yield Pending(wait=_PORT_POLL_INTERVAL, reason=reason)
+
+
+def _listed(ports: list[int]) -> str:
+    return " and ".join(map(str, ports))
+
+
+def redirect_flow(
+    client: Client,
+    redirect_uri: str,
+    inbox: Inbox,
+    *,
+    timeout: float = TIMEOUT,
+    final_page: str | None = None,
+    **parameters: str,
+) -> Flow:
+    """Authorization code with PKCE at a redirect URI that authnb does not serve; the callback arrives in ``inbox``.
+
+    ``final_page``: the page on which the browser ends, where the redirect URI redirects once more. Otherwise as
+    `loopback_flow`.
+    """
+    deadline = time.monotonic() + timeout
+    reserve(client.provider, redirect_uri)
+    request = client.authorization_request(redirect_uri, **parameters)
+    client.prefetch()
+    response = yield from _wait_for_callback(request, inbox, timeout, final_page=final_page)
+    return (yield from _redeem(client, response, request, deadline))
+
+
+def _wait_for_callback(
+    request: AuthorizationRequest,
+    inbox: Inbox,
+    timeout: float,
+    poll_listener: Callable[[], AuthorizationResponse | None] = lambda: None,
+    probe: str | None = None,
+    final_page: str | None = None,
+) -> Generator[Verification | Pending, Any, AuthorizationResponse]:
+    """Show the authorization request and wait for its callback."""
+    deadline = time.monotonic() + timeout
+    inbox.expect(request.redirect_uri, request.state, final_page)
+    yield Verification(uri=request.uri, probe=probe, expires_at=time.time() + timeout)
+    while (response := poll_listener() or inbox.answer()) is None:
+        if time.monotonic() >= deadline:
+            raise expired(timeout, _NOT_REGISTERED.format(request.redirect_uri))
+        yield Pending(wait=_POLL_INTERVAL)
+    return response
+
+
+def _redeem(
+    client: Client, response: AuthorizationResponse, request: AuthorizationRequest, deadline: float
+) -> Generator[Pending, Any, Token]:
+    """Redeem the code; an overloaded token endpoint is asked again, before ``deadline``, and so is the JWKS."""
+    response.check(client.provider)
+    token = yield from retried(partial(client.redeem_code, response, request), deadline)
+    return (yield from retried(partial(client.complete, token, request.nonce), deadline))

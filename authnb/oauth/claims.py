@@ -1,0 +1,65 @@
+"""The claims about a person: of the ID token, and of the userinfo endpoint where that has more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authnb.errors import InvalidToken, ProviderError
+from authnb.oauth.responses import Token
+from authnb.oauth.token_endpoint import oauth_session
+from authnb.oauth.userinfo import USERINFO_REQUEST, is_needed, read_userinfo, userinfo_address
+from authnb.transport.failures import provider_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authnb.oauth.token_endpoint import RegisteredClient
+
+
+def with_id_token_claims(client: RegisteredClient, token: Mapping[str, Any], nonce: str | None) -> Token:
+    """The token with the verified claims of its ID token, if it has one, as ``userinfo``."""
+    if "id_token" not in token or not client.provider.quirks.openid:
+        return Token(token)
+    from authnb.oauth.id_token import verify_id_token  # noqa: PLC0415 - imported while the person signs in
+
+    claims = verify_id_token(
+        token["id_token"],
+        keys=client.provider.keys,
+        issuer=client.provider.issuer,
+        client_id=client.client_id,
+        nonce=nonce,
+        access_token=token["access_token"],
+        now=client.provider.clock.now(),
+        quirks=client.provider.quirks,
+    )
+    return Token({**token, "userinfo": claims})
+
+
+def with_userinfo(client: RegisteredClient, token: Mapping[str, Any]) -> Token:
+    """The token with the claims that only the userinfo endpoint has.
+
+    If the request fails the person is signed in all the same; if the response names another subject, or none, it
+    raises `InvalidToken`.
+    """
+    if not is_needed(client.provider, token, client.scope):
+        return Token(token)
+    try:
+        claims = request_userinfo(client, token)
+    except InvalidToken:
+        raise
+    except ProviderError:
+        return Token(token)
+    return Token({**token, "userinfo": {**claims, **(token.get("userinfo") or {})}})
+
+
+def request_userinfo(client: RegisteredClient, token: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims of the userinfo endpoint (OpenID Connect Core section 5.3)."""
+    endpoint = userinfo_address(client.provider, token) or client.provider.require_endpoint(
+        "userinfo_endpoint", "Ask for the scope 'openid' instead."
+    )
+    bare = {
+        "access_token": token["access_token"]
+    }  # Authlib would refuse a token in the last minute of its life
+    with provider_errors(USERINFO_REQUEST, endpoint), oauth_session(client, token=bare) as session:
+        response = session.get(endpoint, headers={"Accept": "application/json, application/jwt"})
+    return read_userinfo(response, token, client.provider, client.client_id)

@@ -1,0 +1,347 @@
+"""Bearer token authentication for API calls (RFC 6750): origin check, renewal before expiry, retry after a 401."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from concurrent.futures import Future
+from copy import copy
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+from authlib.integrations.requests_client import OAuth2Auth
+from requests.exceptions import UnrewindableBodyError
+from requests.utils import rewind_body
+
+from authnb.compat import register_fork_aware
+from authnb.errors import AuthnbError, InvalidToken, LoginRequired, unexpected_error, without_frames
+from authnb.session.renewal import expires_soon
+from authnb.storage.base import MemoryStorage
+from authnb.transport.exchange import observe
+from authnb.transport.http import is_secure, passes_proxy_in_clear
+from authnb.transport.localhost import use_literal_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from authnb.oauth.responses import Token
+    from authnb.session.renewal import TokenRenewer
+
+UNAUTHORIZED = 401
+_RETRIES = 4  # after a 401; the last two only if the token expired on its way
+_REJECTED_TOKEN_BACKOFF = 60.0  # seconds without a renewal for a 401 to a token that was just renewed
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int | None]
+
+
+@lru_cache  # as `is_secure`
+def origin(url: str) -> Origin:
+    """Scheme, host and port of a URL (RFC 6454 section 4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+class Headers(dict[str, str]):
+    """HTTP headers whose repr hides the token, and changes with it."""
+
+    def __repr__(self) -> str:
+        # fsspec and others key their connection cache on the repr of their options
+        digest = hashlib.sha256("\n".join(f"{k}: {v}" for k, v in self.items()).encode()).hexdigest()
+        return f"<Headers {', '.join(self)} #{digest[:12]}>"
+
+    __str__ = __repr__
+
+
+class TokenAuth(OAuth2Auth):
+    """Authlib's `OAuth2Auth` with origin check and renewal; also for other sessions, as ``Session.requests_auth``."""
+
+    token: Token | None
+    renewer: TokenRenewer | None = None
+    origins: frozenset[Origin] = frozenset()  # allowed origins; any secure one if empty
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.renewal_lock: threading.Lock = threading.Lock()
+        self.on_sign_out: Callable[[], None] = lambda: None  # called after `discard_token`
+        self.on_login_required: Callable[[AuthnbError], None] = lambda _: (
+            None
+        )  # called if no renewal can help
+        self._renewal: Future[bool] | None = None  # the latest renewal
+        register_fork_aware(self)
+        self._retry_at = 0.0  # time.monotonic() before which no early renewal is retried
+        self._unrenewable: Token | None = None  # the token whose renewal was refused
+        self._rejected: tuple[Token | None, float] = None, 0.0  # a new token that got a 401, and until when
+
+    def __repr__(self) -> str:
+        return f"<TokenAuth {self.token!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "The token of a session is not pickled. Pickle the session, or hand over headers_for(url)."
+        )
+
+    def after_fork(self) -> None:
+        """Leave a forked process the access token; the refresh token too if its storage is shared with the parent.
+
+        Refresh tokens rotate: one that parent and child both use ends the sign-in for both (RFC 9700 section 4.14.2).
+        """
+        self.renewal_lock, self._renewal = threading.Lock(), None
+        if self.renewer is not None and isinstance(self.renewer.storage, MemoryStorage):
+            self.renewer = replace(self.renewer, forked=True)
+            self.token = self.token and self.token.without_refresh_token()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request of another session, as `sign`, unless a proxy would read it."""
+        self.check_proxy(str(request.url))
+        self.sign(request)
+        use_literal_address(request)
+        return request
+
+    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request and retry after a 401; `AuthnbError` for a URL outside ``api``."""
+        token = self.fresh_token(str(request.url))
+        # A signer of its own: another thread may replace self.token meanwhile
+        signer = OAuth2Auth(token, self.token_placement)
+        signer.hooks = self.hooks
+        signer(request)
+        request.__class__ = _SignedRequest
+        request.register_hook("response", partial(self._handle_response, token))  # type: ignore[no-untyped-call] # requests'
+        return request
+
+    def check(self, url: str) -> None:
+        """Raise `AuthnbError` unless the token may travel to this URL."""
+        if not is_secure(url):
+            raise AuthnbError("insecure_transport", f"The token was not sent: {_why_insecure(url)}")
+        if self.origins and origin(url) not in self.origins:
+            allowed = " or ".join("{}://{}:{}".format(*known) for known in sorted(self.origins, key=str))
+            raise AuthnbError(
+                "foreign_origin",
+                f"The token was not sent: {_display_url(url)} is not the API it is for ({allowed}). Call "
+                "it without the token (with the session: withhold_token=True), or add it to api=.",
+            )
+
+    def check_proxy(self, url: str, proxies: Mapping[str, str] | None = None) -> None:
+        """Raise `AuthnbError` if a proxy would read the token: one of ``proxies``, else of the environment."""
+        if passes_proxy_in_clear(url, proxies):
+            raise AuthnbError(
+                "insecure_transport",
+                f"The token was not sent: a proxy would read the request to {_display_url(url)}. Name this machine in "
+                "the environment, NO_PROXY=127.0.0.1,localhost,::1, or give no proxies= for it.",
+            )
+
+    def fresh_token(self, url: str) -> Token:
+        """The token for a request to this URL, renewed first if it expires soon."""
+        self.check(url)
+        if self.token is None:
+            raise signed_out_error()
+        self.ensure_active_token()
+        token: Token | None = self.token
+        if token is None:  # another thread signed out
+            raise signed_out_error()
+        access_token = str(token["access_token"])
+        if not access_token.isascii() or not access_token.isprintable():
+            raise AuthnbError(
+                "invalid_token",
+                "The access token was not sent: it holds characters that no HTTP header may hold (RFC 6750 section "
+                "2.1). Check where it was read from.",
+            )
+        return token
+
+    @property
+    def renewal_due(self) -> bool:
+        """Whether the next call of `fresh_token` renews the token, which takes a request."""
+        token: Token | None = self.token
+        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
+        if token is None or not expires_soon(token, now):
+            return False
+        waits = time.monotonic() < self._retry_at or self._renewal_running()
+        return not waits or expires_soon(token, now, max_leeway=0)
+
+    def ensure_fresh(self, renewer: TokenRenewer) -> None:
+        """Renew the token if it expires soon.
+
+        While it is still valid, one thread renews and the others keep using it, and a failed renewal is not raised.
+        """
+        token: Any = self.token
+        if token is None:
+            raise signed_out_error()
+        now = renewer.client.provider.clock.now()
+        if not expires_soon(token, now):
+            return
+        remaining = token["expires_at"] - now
+        if remaining <= 0:
+            self._renew_or_report(token, renewer)
+        elif time.monotonic() >= self._retry_at and not self._renewal_running():
+            try:
+                self.renew(token, renewer)
+            except AuthnbError:
+                self._retry_at = time.monotonic() + min(10.0, remaining / 8)
+
+    def renew(self, stale: Token, renewer: TokenRenewer) -> bool:
+        """Replace this token; whether a token request was made for it, now.
+
+        Concurrent callers share one renewal and its outcome. It runs on a thread of its own: an interrupt ends the
+        caller's wait, not the token request, whose response must not be lost.
+        """
+        with self.renewal_lock:
+            if self.token is not stale:
+                return False
+            renewal = self._renewal
+            if renewal is None or renewal.done():
+                renewal = self._renewal = self._start_renewal(stale, renewer)
+        failure = renewal.exception()
+        if failure is not None:
+            raise without_frames(copy(failure))  # a copy for each caller
+        return renewal.result()
+
+    def _start_renewal(self, stale: Token, renewer: TokenRenewer) -> Future[bool]:
+        renewal: Future[bool] = Future()
+        thread = threading.Thread(
+            target=self._run_renewal, args=(renewal, stale, renewer), name="authnb-renewal"
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise unexpected_error("Renewing the token", error) from None
+        return renewal
+
+    def _renew_or_report(self, stale: Token, renewer: TokenRenewer) -> bool:
+        try:
+            return self.renew(stale, renewer)
+        except (LoginRequired, InvalidToken) as error:
+            self._unrenewable = stale
+            self.on_login_required(error)
+            raise
+
+    def _run_renewal(self, renewal: Future[bool], stale: Token, renewer: TokenRenewer) -> None:
+        try:
+            new, requested = renewer.renew(stale)
+        except AuthnbError as error:
+            renewal.set_exception(without_frames(error))
+            return
+        except Exception as error:  # noqa: BLE001 - raised in the waiting threads
+            renewal.set_exception(unexpected_error("Renewing the token", error))
+            return
+        with self.renewal_lock:
+            if self.token is stale:
+                self.token = new
+        renewal.set_result(requested)
+
+    def _renewal_running(self) -> bool:
+        return self._renewal is not None and not self._renewal.done()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a token whose renewal was not refused."""
+        return self.token is not None and self.token is not self._unrenewable
+
+    def discard_token(self) -> Token | None:
+        """Stop using the token; returns it."""
+        if self._renewal is not None:
+            self._renewal.exception()
+        with self.renewal_lock:
+            token: Token | None = self.token
+            self.token = None
+        self.on_sign_out()
+        return token
+
+    def tokens_after_401(self, token: Token) -> Iterator[Token]:
+        """Tokens to retry with after a 401 (RFC 6750 section 3.1): a newer stored one, then one renewed for this call.
+
+        Ends after the first renewal unless that token has expired by then, and is empty where no retry can succeed.
+        """
+        renewed = False
+        for _ in range(_RETRIES):
+            rejected, until = self._rejected
+            if self.renewer is None or (token is rejected and time.monotonic() < until):
+                return
+            if self.token is token:
+                if "refresh_token" not in token and self.renewer.reissue is None:
+                    self.renewer.reject(token)
+                    return
+                renewed = self._renew_or_report(token, self.renewer)
+            if self.token is None:
+                return
+            token = self.token
+            yield token
+            if renewed and not expires_soon(token, self.renewer.client.provider.clock.now(), max_leeway=0):
+                break
+        self._rejected = token, time.monotonic() + _REJECTED_TOKEN_BACKOFF
+
+    def _handle_response(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
+        request = response.request
+        retries = self.tokens_after_401(sent)
+        # After a redirect to another origin the request has no token, and gets none
+        carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
+        while response.status_code == UNAUTHORIZED and carried and _can_resend(request):
+            observe(response, **kwargs)  # in order: before the renewal
+            try:
+                token = next(retries, None)
+            except AuthnbError:
+                response.close()
+                raise
+            if token is None:
+                break
+            response.close()
+            retry = request.copy()
+            retry.headers["Authorization"] = f"Bearer {token['access_token']}"
+            result: requests.Response = response.connection.send(retry, **kwargs)
+            result.request = retry
+            result.history = [*response.history, response]
+            response = result
+        if observe not in request.hooks["response"]:  # not one of our sessions
+            observe(response, **kwargs)
+        return response
+
+
+class _SignedRequest(requests.PreparedRequest):
+    """A request with a token, which a ``requests`` session of the caller's cannot replace after a redirect.
+
+    There ``requests.Session.rebuild_auth`` signs a copy of the request with what ``~/.netrc`` has for the host.
+    """
+
+    def copy(self) -> requests.PreparedRequest:
+        """A copy of the same class."""
+        copied = super().copy()
+        copied.__class__ = _SignedRequest
+        return copied
+
+    def prepare_auth(self, auth: Any, url: str = "") -> None:
+        """Nothing: the request is signed."""
+
+
+def signed_out_error() -> LoginRequired:
+    """The error for a session after `discard_token`."""
+    return LoginRequired("login_required", "This session is signed out. Run the cell that signs in.")
+
+
+def _can_resend(request: requests.PreparedRequest) -> bool:
+    """Whether the body can be sent again; a file is rewound."""
+    body: Any = request.body  # the stubs omit files
+    if body is None or isinstance(body, str | bytes):
+        return True
+    try:
+        rewind_body(request)
+    except UnrewindableBodyError:
+        return False
+    return True
+
+
+def _why_insecure(url: str) -> str:
+    if "://" not in url:
+        path = url.partition("?")[0]
+        return (
+            f"{path!r} names no host, and the session has no api= to say which. Give the whole address, "
+            "https://…, or sign in with api=."
+        )
+    return f"{_display_url(url)} is neither https nor on this machine, or holds a user name. Use a plain https address."
+
+
+def _display_url(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,285 @@
+"""A ``requests`` session that stays signed in, built on Authlib's ``OAuth2Session``.
+
+All threads, and with stored tokens all processes, share one renewal (`authnb.session.renewal`). The token is sent only
+to the origins in ``api``, or without ``api`` to https and loopback addresses (`authnb.session.auth`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from authnb.adapters.source import AccessToken
+from authnb.errors import LoginRequired
+from authnb.oauth.client import Client
+from authnb.oauth.responses import Token
+from authnb.session.auth import Headers, TokenAuth, origin, signed_out_error
+from authnb.session.guarded_session import GuardedSession, raises_without_frames
+from authnb.session.renewal import LEEWAY, SignedOut, TokenRenewer
+from authnb.storage.base import MemoryStorage
+from authnb.transport.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from authnb.adapters.credentials import Credentials
+    from authnb.adapters.proxy import TokenProxy
+    from authnb.oauth.provider import Provider
+    from authnb.storage.base import Account, TokenStorage
+
+
+class Session(GuardedSession):
+    """Constructed as ``OAuth2Session`` is, and a drop-in for it; `authnb.login` returns one that is signed in."""
+
+    @classmethod
+    def from_sign_in(
+        cls,
+        client: Client,
+        token: Token,
+        *,
+        account: Account,
+        storage: TokenStorage,
+        api: str | Iterable[str] | None = None,
+        reissue: Callable[[], Token] | None = None,
+        rediscover: Callable[[], Provider] | None = None,
+    ) -> Session:
+        """A session for a sign-in of ``client``, stored in ``storage``, for calls to ``api``.
+
+        Relative URLs resolve against the first address in ``api``. ``reissue`` and
+        ``rediscover``: see `authnb.session.renewal.TokenRenewer`.
+        """
+        session = cls(client.client_id, scope=client.scope, token=token, leeway=LEEWAY)
+        session._api = (api,) if isinstance(api, str) else tuple(api or ())
+        session.token_auth.origins = frozenset(map(origin, session._api))
+        session.token_auth.renewer = TokenRenewer(
+            client=client, account=account, storage=storage, reissue=reissue, rediscover=rediscover
+        )
+        return session
+
+    def __repr__(self) -> str:
+        name = (self.user or {}).get("name") or (self.user or {}).get("sub")
+        return f"<Session {'signed in as ' + repr(printable(name, 80)) if name else 'of ' + repr(self.client_id)}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
+        """Pickle a reference to the stored sign-in on this machine, never a token."""
+        renewer = self.token_auth.renewer
+        if renewer is None or renewer.client.client_secret is not None:
+            raise TypeError(
+                "This session is not pickled: it holds secrets of its own. Build it anew in the other process, or hand "
+                "over headers_for(url)."
+            )
+        subject = (self.user or {}).get("sub")
+        client = renewer.client
+        return _unpickle, (
+            renewer.storage,
+            renewer.account,
+            client.scope,
+            self._api,
+            subject,
+            client.resource,
+        )
+
+    def __call__(self, request: Any) -> Any:
+        """Add the token to a request of ``requests`` or ``httpx``: ``requests.get(url, auth=session)``.
+
+        For ``httpx``, `httpx_auth` also retries after a 401, and does not block an event loop while it renews.
+        """
+        if hasattr(request, "register_hook"):
+            return self.token_auth(request)
+        request.headers.update(self.headers_for(str(request.url)))
+        return request
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the session has a token and, as far as is known, can renew it: False after `logout` or a refusal."""
+        return self.token_auth.usable
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """The verified claims of the ID token; None without one, or after `logout`."""
+        return self.token.get("userinfo") if self.token else None
+
+    @property
+    def requests_auth(self) -> TokenAuth:
+        """Auth for other ``requests`` calls and sessions, renewing the token: ``auth=session.requests_auth``."""
+        return self.token_auth
+
+    @property
+    def httpx_auth(self) -> Any:
+        """Auth for ``httpx`` and ``httpx2`` clients, sync or async, renewing the token: ``auth=session.httpx_auth``."""
+        return self.credentials.httpx
+
+    @property
+    def credentials(self) -> Credentials:
+        """The token for other libraries, each as its documentation takes it: ``api.credentials.aiohttp``."""
+        from authnb.adapters.credentials import Credentials  # noqa: PLC0415 - only if other libraries are used
+
+        return Credentials(self)
+
+    def access_token(self, url: str | None = None) -> AccessToken:
+        """A fresh access token for requests to this URL, by another client: ``api.access_token(url).token``.
+
+        ``url`` may be relative, and left out if ``api`` is one origin. Raises `AuthnbError` for a URL outside ``api``
+        or if a proxy of the environment would read the token, `LoginRequired` if a new sign-in is needed, and
+        `ProviderError` if the renewal failed. Ask again for each use: it is renewed when it expires soon.
+        """
+        if url is None:
+            if len(self.token_auth.origins) != 1:
+                raise ValueError(
+                    "Name the address that the token is for: access_token('https://…'). A library that does not say "
+                    "where it sends the token needs a session with one address in api=; for_audience(…) makes one."
+                )
+            url = self._api[0]
+        url = self._absolute(url)
+        self.token_auth.check_proxy(url)
+        return AccessToken.from_response(self.token_auth.fresh_token(url))
+
+    async def access_token_async(self, url: str | None = None) -> AccessToken:
+        """As `access_token`, without blocking the event loop while the token is renewed."""
+        from authnb.adapters.event_loop import call_on_thread  # noqa: PLC0415 - where there is an event loop
+
+        if self.token_auth.renewal_due:
+            return await call_on_thread(self.access_token, url)
+        return self.access_token(url)
+
+    def for_audience(
+        self, audience: str, *, scope: str | None = None, api: str | Iterable[str] | None = None
+    ) -> Session:
+        """A session for another API, with a token of its own by the same sign-in.
+
+        ::
+
+            archive = api.for_audience("https://archive.example.org")
+
+        ``audience``: the API's URL (RFC 8707), or the name that the provider has for it (RFC 8693); ``scope``: a part
+        of this session's, for a token with less power; ``api``: as for `authnb.login`, by default the URL. Raises
+        `ProviderError` if the provider refuses, with ``invalid_target`` if it does not know the API, and
+        `LoginRequired` if a new sign-in is needed.
+        """
+        renewer = self.token_auth.renewer
+        if renewer is None:
+            raise ValueError("This session was not signed in by authnb.login, which for_audience needs.")
+        by_url = "://" in audience
+        if api is None and not by_url:
+            raise ValueError(
+                f"{audience!r} is no URL. Name the API's too: for_audience({audience!r}, api='https://…')."
+            )
+
+        def issue() -> Token:
+            self.ensure_active_token()
+            if (token := self.token_auth.token) is None:
+                raise signed_out_error()
+            resource, name = (audience, None) if by_url else (None, audience)
+            issued = renewer.token_for(token, resource=resource, audience=name, scope=scope)
+            return Token({**issued, "userinfo": token["userinfo"]}) if "userinfo" in token else issued
+
+        return Session.from_sign_in(
+            replace(renewer.client, resource=(audience,) if by_url else ()),
+            raises_without_frames(issue)(),
+            account=renewer.account,
+            storage=MemoryStorage(),
+            api=audience if api is None else api,
+            reissue=issue,
+        )
+
+    def token_file(
+        self, url: str | None = None, *, variables: Iterable[str] = ()
+    ) -> AbstractContextManager[Path]:
+        """A file with the access token, kept fresh while the block runs, for programs that cannot call back.
+
+        ::
+
+            with api.token_file(variables=["BEARER_TOKEN_FILE"]) as path:
+                subprocess.run(["program", "--token-file", path])
+
+        ``url``: as for `access_token`; ``variables``: environment variables to set to the file's path, for the block.
+        The file is readable by its owner only, replaced atomically, and removed at the end or when nobody is signed
+        in any more. Raises what `access_token` raises, and `StorageError` if the file cannot be written.
+        """
+        from authnb.adapters.token_file import TokenFile  # noqa: PLC0415 - needed by few
+
+        return TokenFile(self, url, [variables] if isinstance(variables, str) else variables)
+
+    def serve(self, url: str | None = None) -> AbstractContextManager[TokenProxy]:
+        """A proxy on this machine that adds the token, while the block runs, for programs that cannot call back.
+
+        ::
+
+            with api.serve() as proxy:
+                duckdb.read_json(proxy.url("/measurements"))
+
+        ``url``: the API's address, by default each of ``api``. The proxy sends requests to their origins only, each
+        with a fresh token. The addresses that it gives hold a random capability: who knows one can use the API until
+        the block ends. Needs aiohttp. Raises what `access_token` raises; a session that is signed out later answers
+        401, and an API that cannot be reached 502, with the reason as text.
+        """
+        from authnb.adapters.credentials import load  # noqa: PLC0415 - needed by few
+
+        urls = self._api if url is None else (self._absolute(url),)
+        if not urls:
+            raise ValueError("Name the address of the API: serve('https://…').")
+        for each in urls:
+            self.access_token(each)
+        proxy: AbstractContextManager[TokenProxy] = load(
+            "proxy", "serve", "aiohttp>=3.12", needed_for="Session.serve"
+        )(self, urls)
+        return proxy
+
+    def provider_time(self) -> float:
+        """The time by the provider's clock, in seconds since the Unix epoch, as in ``AccessToken.expires_at``."""
+        renewer = self.token_auth.renewer
+        return time.time() if renewer is None else renewer.client.provider.clock.now()
+
+    def headers_for(self, url: str) -> Headers:
+        """A current ``Authorization`` header for one request to this URL by another HTTP client.
+
+        Raises `AuthnbError` for a URL outside ``api``, and if a proxy of the environment would read the token. The
+        other client is responsible for dropping the header on a redirect to another origin.
+        """
+        return Headers(Authorization=f"Bearer {self.access_token(url).token}")
+
+    def logout(self) -> SignedOut:
+        """Remove the tokens from this session and its storage, and revoke them (RFC 7009); the result of each step.
+
+        Every step is attempted even if an earlier one fails. The provider's own session in the browser continues;
+        ``end_session_uri`` of the result ends it (OpenID Connect RP-Initiated Logout section 2).
+        """
+        token, renewer = self.token_auth.discard_token(), self.token_auth.renewer
+        if token is None or renewer is None:
+            return SignedOut(revoked=(), problems=(), end_session_uri=None)
+        return renewer.logout(token)
+
+
+def _unpickle(
+    storage: TokenStorage,
+    account: Account,
+    scope: str,
+    api: tuple[str, ...],
+    subject: str | None,
+    resource: tuple[str, ...],
+) -> Session:
+    """The session for the sign-in stored on this machine; `LoginRequired` if it is gone or another person's."""
+    stored = storage.load(account)
+    if stored is None:
+        raise LoginRequired(
+            "login_required",
+            f"No sign-in of profile {account.profile!r} at {account.issuer} is stored here. Sign in with remember=True "
+            "on this machine first.",
+        )
+    session = Session.from_sign_in(
+        Client(stored.provider, client_id=account.client_id, scope=scope, resource=resource),
+        stored.token,
+        account=account,
+        storage=storage,
+        api=api,
+    )
+    if subject not in {None, (session.user or {}).get("sub")}:
+        raise LoginRequired(
+            "login_required",
+            f"Somebody else has signed in as profile {account.profile!r} at {account.issuer} since this session was "
+            "pickled. Give each person a profile= of their own.",
+        )
+    return session

@@ -1,0 +1,51 @@
+"""What all attempts of one sign-in share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from authnb.storage.base import MemoryStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from authnb.flows.inbox import Inbox
+    from authnb.flows.steps import Flow
+    from authnb.oauth.client import Client
+    from authnb.oauth.provider import Provider
+    from authnb.oauth.responses import Token
+    from authnb.signin.environment import FrontEnd
+    from authnb.signin.modes import ModeChoice
+    from authnb.storage.base import Account, TokenStorage
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInPlan:
+    """Account, client, flows and storage of a sign-in.
+
+    ``name``: the provider's display name. ``fallback``: where a sign-in is kept that ``storage`` cannot keep.
+    ``modes``: the modes that can work, given the front end and whether the browser reached the loopback listener.
+    ``flow``: the flow of a mode; its last argument is whether the person asked to use another account.
+    ``report_timeout``: seconds to wait for the front end's report once the panel is shown. ``unattended_token``:
+    requests a token in an unattended run, instead of a flow. ``rediscover``: reads the provider's metadata again,
+    unless the caller gave it. ``interactive``: whether a person can sign in; ``needs_answer``: whether only an
+    answer of the front end would show that one is there. ``auto``: whether the mode is chosen automatically.
+    """
+
+    account: Account
+    name: str = ""
+    connect: Callable[[Provider | None], Client]
+    modes: Callable[[Client, FrontEnd | None, bool | None], tuple[ModeChoice, ...]]
+    flow: Callable[[Client, str, FrontEnd | None, Inbox, bool], Flow]
+    read_front_end: Callable[[Mapping[str, Any]], FrontEnd]
+    storage: TokenStorage
+    fallback: TokenStorage = field(default_factory=MemoryStorage)
+    unattended_token: Callable[[Client], Token] | None = None
+    rediscover: Callable[[], Provider] | None = None
+    interactive: bool = True
+    needs_answer: bool = False
+    auto: bool = False
+    report_timeout: float = 0.0
+    sign_up: bool = False
+    api: str | Iterable[str] | None = None

@@ -1,0 +1,138 @@
+"""Storage of sign-ins: the protocol, and storage in memory, the default. See `authnb.storage.files` for files."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from authnb.compat import register_fork_aware
+from authnb.errors import ProviderError, StorageError
+from authnb.oauth.provider import Provider
+from authnb.oauth.responses import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The key of a stored sign-in: a ``profile`` at an issuer, for a client."""
+
+    profile: str
+    issuer: str
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """A stored sign-in: the token, its provider, and the requested scope.
+
+    ``name``: the provider's display name in `authnb.login`. ``refused``: whether the provider or an API refused its
+    token, so that the next sign-in must replace it.
+    """
+
+    token: Token
+    provider: Provider
+    scope: str
+    name: str = ""
+    refused: bool = False
+
+    def to_json(self) -> str:
+        """The sign-in as JSON, tokens included: a storage must keep it where nobody else can read it."""
+        provider = {f.name: getattr(self.provider, f.name) for f in fields(Provider) if f.init}
+        members = {f.name: getattr(self, f.name) for f in fields(self)} | {"provider": provider}
+        return json.dumps(members, default=asdict)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SignIn:
+        """The inverse of `to_json`; `StorageError` with the code ``corrupt`` for any other text."""
+        try:
+            stored = json.loads(text)
+            known = {f.name for f in fields(Provider) if f.init}
+            members = [(k, v) for k, v in stored["provider"].items() if k in known]
+            provider: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in members}
+            return cls(
+                token=Token(stored["token"]),
+                provider=Provider(**provider),
+                scope=str(stored["scope"]),
+                name=str(stored.get("name", "")),
+                refused=stored.get("refused") is True,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
+            raise StorageError(
+                "corrupt", "The stored data is not a sign-in. Sign in again; that replaces it."
+            ) from None
+
+
+class TokenStorage(Protocol):
+    """Stores sign-ins. Each method may raise `StorageError`; none may lose what was saved before.
+
+    The code ``corrupt`` means that the stored data can never be read again and may be overwritten; with any other code
+    it is left alone.
+    """
+
+    def load(self, account: Account) -> SignIn | None:
+        """The stored sign-in, or None."""
+
+    def save(self, account: Account, sign_in: SignIn) -> None:
+        """Replace the stored sign-in, atomically."""
+
+    def remove(self, account: Account) -> None:
+        """Delete the stored sign-in, if there is one."""
+
+    def lock(self, account: Account) -> AbstractContextManager[None]:
+        """Held during a renewal, so that of several users of one account only one renews.
+
+        Its holder may load, save and remove. A storage that could not save raises here, before the refresh token is
+        used up.
+        """
+
+
+class MemoryStorage:
+    """Stores sign-ins in memory, for the life of this process."""
+
+    def __init__(self) -> None:
+        self._sign_ins: dict[Account, SignIn] = {}
+        self._locks: dict[Account, threading.Lock] = {}
+        register_fork_aware(self)
+
+    def __repr__(self) -> str:
+        return f"MemoryStorage({len(self._sign_ins)} sign-ins)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "This sign-in is kept in the memory of its process and is not pickled. Sign in with remember=True and "
+            "a session finds itself again in other processes on this machine; or hand over headers_for(url)."
+        )
+
+    def after_fork(self) -> None:
+        """Leave a forked process no refresh token: its parent could not be told of the one that replaces it."""
+        self._locks = {}
+        for account, sign_in in self._sign_ins.items():
+            self._sign_ins[account] = replace(sign_in, token=sign_in.token.without_refresh_token())
+
+    def load(self, account: Account) -> SignIn | None:
+        """The stored sign-in, or None."""
+        return self._sign_ins.get(account)
+
+    def save(self, account: Account, sign_in: SignIn) -> None:
+        """Replace the stored sign-in."""
+        self._sign_ins[account] = sign_in
+
+    def remove(self, account: Account) -> None:
+        """Delete the stored sign-in, if there is one."""
+        self._sign_ins.pop(account, None)
+
+    @contextmanager
+    def lock(self, account: Account) -> Iterator[None]:
+        """Held during a renewal."""
+        with self._locks.setdefault(account, threading.Lock()):
+            yield
+
+
+memory: MemoryStorage = MemoryStorage()
+unstored: MemoryStorage = MemoryStorage()  # sign-ins to be remembered that another storage could not keep

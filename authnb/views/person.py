@@ -1,0 +1,84 @@
+"""The parts of a card that name a person: who is signed in, and whether to use a sign-in that another page finished."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from authnb.transport.addresses import is_readable_address, may_be_loopback
+from authnb.transport.text import printable
+from authnb.views.elements import action_button, cancel, muted, row
+from authnb.views.text import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authnb.signin.login import Login
+
+
+def confirm(login: Login, why_asked: str) -> dict[str, Any]:
+    """Ask whether to use a sign-in that another page may have finished; ``elsewhere``: the body on all but one page."""
+    name = _name(login.unconfirmed or {}) or "Somebody"
+    question = f"{name} {why_asked} Use it?"
+    buttons = row(
+        action_button("Use it", "authnb-primary", "confirm"),
+        action_button("Sign in myself", "", "start_over"),
+        cancel(),
+    )
+    outcomes = muted(
+        f"Use it: this notebook goes on as {name}. Sign in myself: the tokens of {name} are revoked, and you get a new "
+        f"link. Cancel: they are revoked, and nobody is signed in; the same without an answer in two minutes."
+    )
+    return {
+        **_profile(login.unconfirmed or {}, login.host, " signed in"),
+        "text": question,
+        "body": [["p", {}, question], buttons, outcomes],
+        "elsewhere": [muted("Waiting for an answer on the page that began this sign-in."), row(cancel())],
+    }
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    names = (user.get(claim) for claim in ("name", "preferred_username", "email"))
+    return printable(next((name for name in names if name), ""), NAME)
+
+
+def _profile(user: Mapping[str, Any], host: str, did: str = "") -> dict[str, Any]:
+    """Title, subtitle and badge for a person."""
+    name = _name(user)
+    if not name:
+        return {}
+    subtitle = " · ".join(filter(None, [printable(user.get("email", ""), NAME), host]))
+    return {"title": name + did, "subtitle": subtitle, "badge": initial(name)}
+
+
+def signed_in(login: Login, *, cell_stopped: bool) -> dict[str, Any]:
+    """Who is signed in and until when, with a picture if it may be loaded."""
+    session, user = login.session, login.session.user or {}
+    picture = user.get("picture")
+    ends = session.token.get("expires_at")
+    until = "renews by itself before " if "refresh_token" in session.token else "until "
+    line = row(
+        ["span", {}, ["span", {"class": "authnb-success", "aria-hidden": "true"}, "✓ "], "Signed in"],
+        *([muted(until, ["clock", {"epoch": ends}])] if ends else []),
+    )
+    buttons = row(
+        action_button("Sign out", "authnb-plain", "sign_out", pending="Signing out …"),
+        action_button("Not you?", "authnb-plain", "switch_account", pending="Signing out …"),
+    )
+    again = muted("The cell had stopped. Run it again: it goes on without asking.")
+    return {
+        "body": [line, *([again] if cell_stopped else []), buttons],
+        "picture": picture if _is_picture(picture) else None,
+        **_profile(user, login.host),
+    }
+
+
+def _is_picture(address: object) -> bool:
+    """Whether the browser may load it: https, not from this machine. panel.js excludes the Jupyter server and Hub."""
+    shown = is_readable_address(address) and str(address).startswith("https://")
+    return shown and not may_be_loopback(str(address))
+
+
+def initial(name: str) -> str:
+    """What the badge shows for this name."""
+    return name[0].upper() if re.match(r"[^\W\d_]", name) else "ID"

@@ -1,0 +1,76 @@
+"""Asks for what a person types where there is no panel: which provider, and the pasted redirect, without echo."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from authnb import compat
+from authnb.errors import LoginFailed
+from authnb.signin.presence import is_terminal, text_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authnb.signin.login import Login
+
+
+def say(lines: list[str]) -> None:
+    """Print lines where a person reads them, else to standard error, whatever became of it."""
+    with suppress(
+        AttributeError, ValueError, OSError
+    ):  # closed, or replaced with something that is no stream
+        print("\n".join(lines), file=text_stream() or sys.stderr, flush=True)
+
+
+def ask_choice(login: Login) -> None:
+    """Choose by a number or name that the person types; the sign-in fails where nobody can be asked."""
+    names = list(login.choices)
+    with suppress(
+        EOFError, RuntimeError
+    ):  # RuntimeError: no standard input; ipykernel's StdinNotImplementedError
+        while login.status == "choosing":
+            answer = input("Number: ").strip()
+            if answer.isdecimal() and 0 < int(answer) <= len(names):
+                answer = names[int(answer) - 1]
+            if answer in names:
+                return login.choose(answer)
+    return login.fail(
+        LoginFailed(
+            "not_supported",
+            f"Nobody can be asked here whether to sign in at {' or '.join(names)}: no text can be typed. Name one "
+            "provider in the call.",
+        )
+    )
+
+
+def prompt_for_address(login: Login, read_line: Callable[[Login], str | None]) -> None:
+    """Submit pasted addresses until one is accepted or the sign-in ends."""
+    while _waits(login) and (line := read_line(login)) is not None:
+        try:
+            if line.strip():
+                return login.submit_redirect(line)
+        except LoginFailed as error:
+            say([error.description])
+    return None
+
+
+def terminal_line(login: Login) -> str | None:
+    """A line from the terminal; None without a terminal, or if the sign-in ended first."""
+    if not is_terminal(sys.stdin):
+        return None
+    return compat.read_hidden_line("Address: ", lambda: _waits(login))
+
+
+def notebook_line(_: Login) -> str | None:
+    """A line from the notebook's password input; None where the front end has none."""
+    try:
+        return getpass.getpass("Address: ")
+    except RuntimeError:  # ipykernel's StdinNotImplementedError
+        return None
+
+
+def _waits(login: Login) -> bool:
+    return login.status == "waiting" and login.mode == "paste"

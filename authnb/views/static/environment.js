@@ -1,0 +1,53 @@
+// What only this page knows, for the kernel to decide by: its address, which callback pages respond, whether this
+// browser reaches the kernel's loopback interface. Also relays the callback page's response.
+
+const responds = async (url, headers) => {
+  try {
+    return (await fetch(url, { headers, signal: AbortSignal.timeout(5000) })).ok;
+  } catch (error) {
+    return error.name === "TimeoutError" ? null : false; // null: unknown
+  }
+};
+
+const reportServer = async (send) => {
+  const { baseUrl, fullLabextensionsUrl, headers } = serverConfig();
+  if (!baseUrl) return;
+  const page = `${fullLabextensionsUrl ?? `${baseUrl}lab/extensions`}/authnb/callback.html`;
+  // JupyterHub checks XSRF even here
+  const [paged, proxied] = await Promise.all([responds(page), responds(`${baseUrl}server-proxy/servers-info`, headers)]);
+  send({ action: "report_server", origin: location.origin, base_url: baseUrl, page: paged ? page : null, proxied: proxied === true });
+};
+
+// Elsewhere browsers would ask for permission
+const probeLoopback = async (url, send) => {
+  if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) return;
+  const reached = await responds(url);
+  if (reached !== null) send({ action: "report_loopback", reached });
+};
+
+const onReturn = (check) => window.addEventListener("focus", () => setTimeout(check, 1000), { once: true });
+
+// The callback page posts the authorization response to the channel named after its state
+const relayCallback = (address, send) => {
+  const query = new URL(address).searchParams;
+  const channel = new BroadcastChannel(`authnb:${query.get("state")}`);
+  channel.onmessage = ({ data }) => {
+    if (typeof data?.response !== "string") return;
+    send({ action: "submit_redirect" }, { address: query.get("redirect_uri") + data.response });
+    channel.postMessage("received");
+  };
+  return channel;
+};
+
+const watchEnvironment = (send) => {
+  let [current, channel] = [];
+  reportServer(send);
+  const update = ({ address, probe }) => {
+    if (address === current) return;
+    current = address;
+    channel?.close();
+    channel = address?.includes("redirect_uri=") ? relayCallback(address, send) : null;
+    if (probe) probeLoopback(probe, send);
+  };
+  return { update, close: () => channel?.close() };
+};

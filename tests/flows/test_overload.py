@@ -1,0 +1,166 @@
+"""An overloaded provider is waited for, within the person's time: while polling, redeeming a code, fetching keys."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from servers import Server
+
+from authnb.errors import ProviderError
+from authnb.flows import Pending, Verification, device_flow, drive, loopback_flow
+from authnb.oauth.client import Client
+from authnb.oauth.provider import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authnb.flows import Flow
+    from authnb.oauth.responses import Token
+
+    Answer = tuple[int, dict[str, str], bytes]
+
+JSON = {"Content-Type": "application/json"}
+TOKEN = (200, JSON, b'{"access_token": "at", "token_type": "bearer"}')
+DEVICE = {
+    "device_code": "dc",
+    "user_code": "AB",
+    "verification_uri": "https://id.example.org/d",
+    "interval": 2,
+}
+STATUSES = [408, 425, 429, 502, 503, 504]
+BODIES = {
+    "JSON": (JSON, b'{"error": "rate_limited", "message": "Too many requests"}'),
+    "HTML": ({"Content-Type": "text/html"}, b"<html><title>Busy</title>"),
+    "empty": ({}, b""),
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        running.json("/device", DEVICE)
+        yield running
+
+
+def client(server: Server, **more: Any) -> Client:
+    names = {"authorization": "/authorize", "token": "/token", "device_authorization": "/device"}
+    endpoints = {f"{name}_endpoint": server.url + path for name, path in names.items()}
+    return Client(Provider(server.url, **endpoints, **more), client_id="c", scope="read")
+
+
+def respond(server: Server, path: str, *answers: Answer) -> None:
+    left = list(answers)
+    server.routes[path] = lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def run(flow: Flow) -> tuple[Token, list[float]]:
+    """The token, and the waits that led to it; the callback is sent as a browser would."""
+    waits: list[float] = []
+
+    def show(verification: Verification) -> None:
+        query = parse_qs(urlsplit(verification.uri).query)
+        if "redirect_uri" in query:
+            back = {"code": "the-code", "state": query["state"][0]}
+            assert requests.get(query["redirect_uri"][0], params=back, timeout=5).ok
+
+    return drive(flow, show, lambda wait: waits.append(wait) or False), waits
+
+
+@pytest.mark.parametrize("kind", [device_flow, loopback_flow])
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", STATUSES)
+def test_overload_is_not_final(server: Server, status: int, body: str, kind: Any) -> None:
+    """The next request succeeds."""
+    headers, content = BODIES[body]
+    respond(server, "/token", (status, headers, content), TOKEN)
+    token, waits = run(kind(client(server)))
+    assert token["access_token"] == "at"
+    assert server.paths().count("/token") == 2
+    assert waits == ([2, 4] if kind is device_flow else [1])
+
+
+@pytest.mark.parametrize(("kind", "first"), [(device_flow, [2]), (loopback_flow, [])])
+@pytest.mark.parametrize("how", ["seconds", "date"])
+def test_retry_after(server: Server, how: str, kind: Any, first: list[float]) -> None:
+    """RFC 9110 section 10.2.3: in seconds or as a date, which is the provider's, an hour ahead of us here."""
+    server.clock_offset = 3600.0
+
+    def busy(_: object) -> Answer:
+        server.routes["/token"] = lambda _: TOKEN
+        return (
+            429,
+            {"Retry-After": "7" if how == "seconds" else formatdate(time.time() + 3607, usegmt=True)},
+            b"",
+        )
+
+    server.routes["/token"] = busy
+    _, waits = run(kind(client(server)))
+    assert waits[:-1] == first
+    assert 5 <= waits[-1] <= 7
+
+
+def test_retry_after_ends_with_the_persons_time(server: Server) -> None:
+    """Polling waits no longer than the code lives; a code is not redeemed after its time: then the error is raised."""
+    respond(server, "/token", (503, {"Retry-After": "100000"}, b""))
+    flow = device_flow(client(server), timeout=30)
+    assert isinstance(next(flow), Verification)
+    next(flow)
+    step = next(flow)
+    assert isinstance(step, Pending)
+    assert 20 < step.wait <= 30
+    flow.close()
+    with pytest.raises(ProviderError) as caught:
+        run(loopback_flow(client(server), timeout=30))
+    assert caught.value.error == "temporarily_unavailable"
+    assert server.paths().count("/token") == 2
+
+
+@pytest.mark.parametrize("kind", [device_flow, loopback_flow])
+def test_a_code_is_redeemed_once(server: Server, kind: Any) -> None:
+    """An overloaded JWKS endpoint comes after the token response: the keys are asked for again, the code is not."""
+    respond(server, "/jwks", (503, {}, b""), (200, JSON, b'{"keys": []}'))
+    respond(
+        server, "/token", (200, JSON, json.dumps({"access_token": "at", "id_token": "e30.e30.x"}).encode())
+    )
+    with pytest.raises(ProviderError):
+        run(kind(client(server, jwks_uri=server.url + "/jwks"), timeout=3))
+    assert server.paths().count("/token") == 1
+
+
+def test_a_server_error_is_final_for_a_code(server: Server) -> None:
+    """HTTP 500: the code may be used up, and can be used once."""
+    respond(server, "/token", (500, {}, b""))
+    with pytest.raises(ProviderError) as caught:
+        run(loopback_flow(client(server)))
+    assert caught.value.error == "server_error"
+    assert server.paths().count("/token") == 1
+
+
+def test_a_timeout_is_final_for_a_code(server: Server) -> None:
+    """The request arrived, so the code may be used up."""
+    stopped = threading.Event()
+    server.routes["/token"] = lambda _: (stopped.wait(20), TOKEN)[1]
+    try:
+        with pytest.raises(ProviderError) as caught:
+            run(loopback_flow(client(server, response_timeout=0.3), timeout=3))
+    finally:
+        stopped.set()
+    assert caught.value.error == "timeout"
+    assert server.paths().count("/token") == 1
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_renewal_can_be_tried_again(server: Server, status: int) -> None:
+    """The error says so, and when: the refresh token was not used up."""
+    respond(server, "/token", (status, {"Retry-After": "3"}, b""), TOKEN)
+    with pytest.raises(ProviderError) as caught:
+        client(server).refresh({"refresh_token": "rt"})
+    assert (caught.value.is_transient, caught.value.retry_after) == (True, 3)
+    assert client(server).refresh({"refresh_token": "rt"})["access_token"] == "at"

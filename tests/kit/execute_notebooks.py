@@ -1,0 +1,49 @@
+"""Run the notebooks and store their outputs: ``python tests/kit/execute_notebooks.py NOTEBOOK…``.
+
+The scripted person signs in (``BROWSER``). Parts of outputs that change from run to run, such as times and widget
+state, are removed; `test_notebooks.py` checks the committed files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def execute(path: Path) -> None:
+    """Run one notebook in place."""
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    # Printed text arrives in pieces that differ from run to run
+    NotebookClient(notebook, timeout=120, resources=resources, coalesce_streams=True).execute()
+    notebook.metadata = METADATA
+    for cell in notebook.cells:
+        cell.metadata = {key: cell.metadata[key] for key in ("tags",) if key in cell.metadata}
+        for output in cell.get("outputs", []):
+            clean(output)
+    nbformat.write(notebook, path)
+
+
+def clean(output: Any) -> None:
+    """Remove the parts of an output that change from run to run."""
+    output.get("metadata", {}).clear()
+    output.pop("transient", None)
+
+
+if __name__ == "__main__":
+    os.environ["BROWSER"] = PERSON
+    os.environ.pop("AUTHNB_DEMO", None)
+    for name in map(Path, sys.argv[1:]):
+        print(name)
+        execute(name)

@@ -1,0 +1,123 @@
+"""The teaching kit as a whole: complete, of the right length, with the tutorial explained line by line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+*LESSONS, RECIPE = PATHS
+TEACHING = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
+
+
+def cells(path: Path, kind: str) -> list[str]:
+    notebook: Any = nbformat.read(path, as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
+
+
+def prose(path: Path) -> list[str]:
+    """The text cells without their code blocks and diagrams."""
+    return [re.sub(r"```.*?```", "", source, flags=re.DOTALL) for source in cells(path, "markdown")]
+
+
+def table() -> list[list[str]]:
+    """The rows of the table in TEACHING.md: a line of the tutorial, a notebook, a part of a cell."""
+    return [
+        [part.strip().strip("`") for part in row.strip("|").split("|")]
+        for row in TEACHING.splitlines()
+        if re.match(r"\| `.+` \| \d\d \| `.+` \|$", row)
+    ]
+
+
+def printed() -> list[str]:
+    """The tutorial's code, as notebook 08 shows it."""
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    (block,) = [
+        found
+        for text in cells(path, "markdown")
+        for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ]
+    return [line.strip() for line in block.splitlines() if line.strip()]
+
+
+def test_every_line_of_the_tutorial_is_explained_by_a_cell() -> None:
+    assert [row[0] for row in table()] == printed()
+    for line, number, piece in table():
+        (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+        assert any(piece in source for source in cells(path, "code")), line
+
+
+def test_the_printed_code_fails_in_the_known_ways() -> None:
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    notebook: Any = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown = "\n".join(output.get("text") or output["data"]["text/plain"] for output in outputs)
+    for failure in (
+        "'Flask' is not defined",
+        "'url_for' is not defined",
+        "PKCE is required",
+        "missing 1 required positional argument: 'nonce'",
+        "did not return a valid response",
+        "302 /login",
+    ):
+        assert failure in shown, failure
+
+
+def test_there_are_twelve_lessons_and_a_recipe_and_each_has_its_page_for_teachers() -> None:
+    assert [path.name[:2] for path in PATHS] == [f"{number:02}" for number in range(13)]
+    for path in PATHS:
+        section = re.search(rf"^## {path.name[:2]} .*?(?=^## |\Z)", TEACHING, re.DOTALL | re.MULTILINE)
+        assert section is not None, path.name
+        for part in ("**Goal.**", "**Expect.**", "**Discuss.**"):
+            assert part in section[0], path.name
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_a_lesson_has_its_shape(path: Path) -> None:
+    text, code = prose(path), cells(path, "code")
+    assert text[0].startswith("# ")
+    assert 10 <= len(code) <= 25
+    assert 400 <= sum(len(source.split()) for source in text) <= 900
+    assert sum("**Predict" in source for source in text) >= 2
+    assert "https://" in "".join(text), "an explanation links to its standard"
+    assert text[-1].startswith("## What you can now say")
+    assert f'checks.progress("{path.name[:2]}")' in code
+    assert 2 <= len(re.findall(r"^checks\.(?!progress)", "\n".join(code), re.MULTILINE)) <= 3
+
+
+def test_the_recipe_reads_in_ten_lines() -> None:
+    """One sign-in, and five libraries that read with it."""
+    code = cells(RECIPE, "code")
+    reading = [
+        source for source in code if re.match(r"(async )?with |table = pd", source) and "import" not in source
+    ]
+    assert len(reading) == 5
+    assert len("\n".join(reading).splitlines()) == 10
+    for word in ("pd.read_parquet", "duckdb.", "pl.scan_parquet", "httpx2.Client", "streamable_http_client"):
+        assert sum(word in source for source in reading) == 1, word
+    assert "\n".join(code).count("authnb.login(") == 1
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_no_lesson_needs_the_network(path: Path) -> None:
+    for source in cells(path, "code"):
+        for host in re.findall(r"https?://([\w.-]+)", source):
+            assert (
+                host == "id" or host.startswith("127.0.0.1") or host.endswith((".example", ".example.org"))
+            ), host
+
+
+def test_a_link_to_a_standard_goes_to_the_section_it_names() -> None:
+    texts = "\n".join([text for path in PATHS for text in cells(path, "markdown")] + [TEACHING])
+    links = re.findall(r"\[RFC (\d+)(?:, ([\d.]+))?\]\((.+?)\)", texts)
+    assert len(links) >= len(PATHS)
+    for number, section, link in links:
+        page, _, anchor = link.partition("#section-")
+        assert page == f"https://www.rfc-editor.org/rfc/rfc{number}.html"
+        assert anchor
+        assert section in {"", anchor}, link
