@@ -17,14 +17,14 @@ OTHER_LIBRARIES := notebooks/12_one_sign_in.ipynb
 INSTALL := $(PYTHON) tools/install.py
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
-.PHONY: lab test lint lowest bench browser clients oldest interop mutants hollow hostile errors places tables states fuzz notebooks clean installed
+.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states fuzz notebooks clean installed
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab:
 	@$(INSTALL) lab
 	$(PY) -m authnb lab $(ARGS)
 
-# Lint, types, tests, and every notebook; browser, clients, interop and places have targets of their own.
+# Lint, types, tests, and every notebook; browser, clients, clusters, interop and places have targets of their own.
 test: lint
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax notebooks
@@ -83,6 +83,11 @@ clients:
 	$(CLIENTS_PY) -m pytest -n $(WORKERS) --dist loadfile tests/clients $(ARGS)
 	$(CLIENTS_PY) -m pytest --nbval-lax $(OTHER_LIBRARIES)
 
+# Share a sign-in with the workers of Dask and Ray, installed in an environment of its own.
+clusters:
+	@$(INSTALL) clusters
+	$(BIN:.venv/%=.venv-clusters/%)/python -m pytest -n $(WORKERS) --dist loadfile tests/clusters $(ARGS)
+
 # Each adapter's test with the oldest version of its library, in an environment for each. make oldest ARGS=polars for one
 oldest:
 	@$(INSTALL) clients
@@ -115,4 +120,4 @@ installed:
 	@$(INSTALL) test
 
 clean:
-	$(PYTHON) -c "import shutil; [shutil.rmtree(name, ignore_errors=True) for name in ('.venv', '.venv-clients', '.venv-lowest', '.venv-places')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(name, ignore_errors=True) for name in ('.venv', '.venv-clients', '.venv-clusters', '.venv-lowest', '.venv-places')]"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from authnb.api import login, signup
     from authnb.cli.checks import Finding
     from authnb.cli.doctor import Findings, doctor
+    from authnb.cluster.share import Holder, Share
     from authnb.errors import (
         AuthnbError,
         InteractionRequired,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         LoginRequired,
         LoginTimeout,
         ProviderError,
+        ShareError,
         StorageError,
     )
     from authnb.flows.steps import Field, Form, Verification
@@ -62,6 +64,7 @@ _MODULES = {
     "Findings": "cli.doctor",
     "Form": "flows.steps",
     "Headers": "session.auth",
+    "Holder": "cluster.share",
     "InteractionRequired": "errors",
     "InvalidToken": "errors",
     "Login": "signin.login",
@@ -75,6 +78,8 @@ _MODULES = {
     "Quirks": "oauth.quirks",
     "Recording": "recording.recorder",
     "Session": "session.session",
+    "Share": "cluster.share",
+    "ShareError": "errors",
     "SignIn": "storage.base",
     "SignUpMode": "signin.modes",
     "SignedOut": "session.renewal",
@@ -105,6 +110,7 @@ __all__ = [
     "Findings",
     "Form",
     "Headers",
+    "Holder",
     "InteractionRequired",
     "InvalidToken",
     "Login",
@@ -118,6 +124,8 @@ __all__ = [
     "Quirks",
     "Recording",
     "Session",
+    "Share",
+    "ShareError",
     "SignIn",
     "SignUpMode",
     "SignedOut",

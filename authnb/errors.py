@@ -9,7 +9,8 @@
     ├── LoginTimeout              a wait for a sign-in ended, and the sign-in goes on; also a TimeoutError
     ├── ProviderError             the provider cannot be reached, refused us, or sent what cannot be used
     │   └── InvalidToken          an ID token did not stand up to verification
-    └── StorageError              the place where tokens are kept cannot be read or written
+    ├── StorageError              the place where tokens are kept cannot be read or written
+    └── ShareError                a share of a sign-in cannot be had here, or has ended
 
 ``error`` is the OAuth error code where there is one (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628
 section 3.5), else a word of ours in the same style. ``description`` says what was tried, what came
@@ -103,6 +104,10 @@ class InvalidToken(ProviderError):
 
 class StorageError(AuthnbError):
     """The place where tokens are kept cannot be read or written."""
+
+
+class ShareError(AuthnbError):
+    """A share of a sign-in (`Session.share_with`) cannot be had where it is used, or has ended."""
 
 
 def system_error(operation: str, error: Exception) -> AuthnbError | None:

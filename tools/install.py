@@ -37,6 +37,7 @@ SETS: dict[str, tuple[str, list[str], list[str], int]] = {
     "test": (".venv", EVERYTHING, [], 1100),
     "lowest": (".venv-lowest", EVERYTHING, ["--resolution", "lowest-direct"], 1100),
     "clients": (".venv-clients", EVERYTHING, ["--requirement", "tests/clients/requirements.txt"], 2500),
+    "clusters": (".venv-clusters", EVERYTHING, ["--requirement", "tests/clusters/requirements.txt"], 2000),
     "places": (".venv-places", EVERYTHING, ["--requirement", "tests/places/requirements.txt"], 2500),
 }
 DISK = re.compile(r"no space left|not enough space|disk quota|(os error|errno) (28|112|122)\b", re.IGNORECASE)

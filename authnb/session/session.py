@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authnb.adapters.source import AccessToken
-from authnb.errors import LoginRequired
+from authnb.errors import LoginRequired, ProviderError
 from authnb.oauth.client import Client
+from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Token
 from authnb.session.auth import Headers, TokenAuth, origin, signed_out_error
 from authnb.session.guarded_session import GuardedSession, raises_without_frames
 from authnb.session.renewal import LEEWAY, SignedOut, TokenRenewer
-from authnb.storage.base import MemoryStorage
+from authnb.storage.base import Account, MemoryStorage
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ if TYPE_CHECKING:
 
     from authnb.adapters.credentials import Credentials
     from authnb.adapters.proxy import TokenProxy
-    from authnb.oauth.provider import Provider
-    from authnb.storage.base import Account, TokenStorage
+    from authnb.cluster.grant import Reference
+    from authnb.cluster.member import Member
+    from authnb.cluster.share import Share
+    from authnb.storage.base import TokenStorage
 
 
 class Session(GuardedSession):
     """Constructed as ``OAuth2Session`` is, and a drop-in for it; `authnb.login` returns one that is signed in."""
+
+    _shares: tuple[Share, ...] = ()  # that are open
+    share_references: tuple[Reference, ...] = ()  # by which a worker's session was unpickled
 
     @classmethod
     def from_sign_in(
@@ -59,12 +65,32 @@ class Session(GuardedSession):
         )
         return session
 
+    @classmethod
+    def from_share(cls, joined: Member) -> Session:
+        """A session in the process of a worker, whose tokens come from the one that shares."""
+        from authnb.cluster.member import expired_token  # noqa: PLC0415 - only under a share
+
+        reference = joined.references[0]
+        session = cls.from_sign_in(
+            Client(Provider(reference.issuer), client_id=reference.client_id, scope=reference.scope),
+            expired_token(),
+            account=Account(profile="share", issuer=reference.issuer, client_id=reference.client_id),
+            storage=MemoryStorage(),
+            api=reference.api,
+            reissue=joined.renew,
+        )
+        session.share_references = joined.references
+        return session
+
     def __repr__(self) -> str:
         name = (self.user or {}).get("name") or (self.user or {}).get("sub")
         return f"<Session {'signed in as ' + repr(printable(name, 80)) if name else 'of ' + repr(self.client_id)}>"
 
     def __reduce__(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
-        """Pickle a reference to the stored sign-in on this machine, never a token."""
+        """Pickle the name of a share, else a reference to the stored sign-in on this machine; never a token."""
+        references = self.share_references or tuple(share.reference for share in self._shares)
+        if references:
+            return _join, (references,)
         renewer = self.token_auth.renewer
         if renewer is None or renewer.client.client_secret is not None:
             raise TypeError(
@@ -168,20 +194,38 @@ class Session(GuardedSession):
                 f"{audience!r} is no URL. Name the API's too: for_audience({audience!r}, api='https://…')."
             )
 
+        return self._derived(
+            renewer,
+            resource=audience if by_url else None,
+            audience=None if by_url else audience,
+            scope=scope,
+            api=audience if api is None else api,
+        )
+
+    def _derived(
+        self,
+        renewer: TokenRenewer,
+        *,
+        resource: str | None,
+        audience: str | None,
+        scope: str | None,
+        api: str | Iterable[str],
+    ) -> Session:
+        """A session whose tokens are requested with this one's."""
+
         def issue() -> Token:
             self.ensure_active_token()
             if (token := self.token_auth.token) is None:
                 raise signed_out_error()
-            resource, name = (audience, None) if by_url else (None, audience)
-            issued = renewer.token_for(token, resource=resource, audience=name, scope=scope)
+            issued = renewer.token_for(token, resource=resource, audience=audience, scope=scope)
             return Token({**issued, "userinfo": token["userinfo"]}) if "userinfo" in token else issued
 
         return Session.from_sign_in(
-            replace(renewer.client, resource=(audience,) if by_url else ()),
+            replace(renewer.client, resource=() if resource is None else (resource,)),
             raises_without_frames(issue)(),
             account=renewer.account,
             storage=MemoryStorage(),
-            api=audience if api is None else api,
+            api=api,
             reissue=issue,
         )
 
@@ -228,6 +272,55 @@ class Session(GuardedSession):
         )(self, urls)
         return proxy
 
+    def share_with(
+        self,
+        workers: Any,
+        *,
+        scope: str | None = None,
+        audience: str | None = None,
+        allow_unencrypted: bool = False,
+    ) -> Share:
+        """Let workers use the sign-in: while the share is open, the session can be pickled into their tasks.
+
+        ::
+
+            with api.share_with(client):  # of dask.distributed
+                pages = client.gather(client.map(lambda page: api.get(page).json(), range(100)))
+
+        ``workers``: a Dask client, the module ``ray``, or for processes of this machine ``multiprocessing``,
+        ``concurrent.futures``, ``joblib``, or an executor or pool. Workers get access tokens only, for as long as
+        this process lives and the share is open. ``scope``, ``audience``: for tokens with less power, as for
+        `for_audience`. Raises `ShareError` if the workers cannot be reached privately, unless
+        ``allow_unencrypted``, or have no authnb of this kind; and what `for_audience` raises.
+        """
+        from authnb.cluster.share import Share, open_channel  # noqa: PLC0415 - needed by few
+
+        renewer = self.token_auth.renewer
+        if renewer is None:
+            raise ValueError("This session was not signed in by authnb.login, which share_with needs.")
+        channel = open_channel(workers, allow_unencrypted=allow_unencrypted)
+        self.ensure_active_token()
+        if self.token is None:
+            raise signed_out_error()
+        shared = self
+        if audience is not None:
+            shared = self.for_audience(audience, scope=scope, api=None if "://" in audience else self._api)
+        elif scope is not None:
+            shared = self._derived(renewer, resource=None, audience=None, scope=scope, api=self._api)
+        if scope is not None:
+            _check_narrowed(shared, scope)
+        share = Share(shared, channel, self._forget_share)
+        self._shares = (*self._shares, share)
+        return share
+
+    def _forget_share(self, share: Share) -> None:
+        self._shares = tuple(each for each in self._shares if each is not share)
+
+    @property
+    def api_addresses(self) -> tuple[str, ...]:
+        """The addresses in ``api=``, with which the session was made."""
+        return self._api
+
     def provider_time(self) -> float:
         """The time by the provider's clock, in seconds since the Unix epoch, as in ``AccessToken.expires_at``."""
         renewer = self.token_auth.renewer
@@ -248,6 +341,8 @@ class Session(GuardedSession):
         ``end_session_uri`` of the result ends it (OpenID Connect RP-Initiated Logout section 2).
         """
         token, renewer = self.token_auth.discard_token(), self.token_auth.renewer
+        for share in self._shares:
+            share.close("its session was signed out. Run the cell that signs in, and share it again.")
         if token is None or renewer is None:
             return SignedOut(revoked=(), problems=(), end_session_uri=None)
         return renewer.logout(token)
@@ -282,4 +377,23 @@ def _unpickle(
             f"Somebody else has signed in as profile {account.profile!r} at {account.issuer} since this session was "
             "pickled. Give each person a profile= of their own.",
         )
+    return session
+
+
+def _check_narrowed(session: Session, scope: str) -> None:
+    granted = set(str(session.token.get("scope", scope)).split())
+    if more := granted - set(scope.split()):
+        raise ProviderError(
+            "not_supported",
+            f"A token with scope {scope!r} was requested, and {session.token_auth.renewer.client.provider.host} gave "  # type: ignore[union-attr] # it has one
+            f"{' '.join(sorted(more))!r} as well. It does not narrow tokens: sign in for the workers alone, with "
+            "scope= and another profile=.",
+        )
+
+
+def _join(references: tuple[Reference, ...]) -> Session:
+    """The session of a share, in the process of a worker; one for all its tasks."""
+    from authnb.cluster import member  # noqa: PLC0415 - only under a share
+
+    session: Session = member.join(references, Session.from_share)
     return session

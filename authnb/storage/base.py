@@ -105,8 +105,8 @@ class MemoryStorage:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "This sign-in is kept in the memory of its process and is not pickled. Sign in with remember=True and "
-            "a session finds itself again in other processes on this machine; or hand over headers_for(url)."
+            "This sign-in is kept in the memory of its process and is not pickled. Share it with the workers, "
+            "api.share_with(…), and its session finds itself again there; or hand over headers_for(url)."
         )
 
     def after_fork(self) -> None:

@@ -22,6 +22,7 @@ LAYERS = [
     "flows",
     "storage",
     "adapters",
+    "cluster",
     "session",
     "recording",
     "signin",

@@ -33,6 +33,7 @@ NAMES = {
         "LoginRequired",
         "LoginTimeout",
         "ProviderError",
+        "ShareError",
         "StorageError",
     ),
     *("AccessToken", "Account", "FileStorage", "MemoryStorage", "SignIn", "TokenStorage"),
@@ -43,7 +44,9 @@ NAMES = {
         "Findings",
         "Form",
         "Headers",
+        "Holder",
         "Recording",
+        "Share",
         "SignedOut",
         "Token",
         "TokenAuth",
@@ -60,7 +63,9 @@ def test_no_name_is_a_module_and_something_else() -> None:
     """Whatever is imported before: importing a submodule binds its name in the package."""
     for module in pkgutil.walk_packages(authnb.__path__, "authnb."):
         # an adapter's library need not be installed
-        if not module.name.endswith("__main__") and not module.name.startswith("authnb.adapters."):
+        if not module.name.endswith("__main__") and not module.name.startswith(
+            ("authnb.adapters.", "authnb.cluster.")
+        ):
             import_module(module.name)
     assert {name for name in NAMES if isinstance(getattr(authnb, name), ModuleType)} == MODULES
     submodules = {module.name for module in pkgutil.iter_modules(authnb.__path__)}
