@@ -30,8 +30,8 @@ def unread(response: ClientResponse) -> int:
 async def relay(response: ClientResponse, request: web.Request) -> None:
     """Send what aiohttp has not received of a response to the sender of ``request``, and close the response.
 
-    What was received must have been sent. Raises `ConnectionError` if the API cuts the response off, and
-    `TimeoutError` if nothing arrives for `READ_TIMEOUT`.
+    What was received must have been sent. Raises `ConnectionError` if the API cuts the response off or the reader
+    leaves, and `TimeoutError` if nothing arrives for `READ_TIMEOUT`.
     """
     connection, target = response.connection, request.transport
     if connection is None or connection.transport is None or connection.protocol is None or target is None:
@@ -44,6 +44,8 @@ async def relay(response: ClientResponse, request: web.Request) -> None:
         while body.left:
             await body.stop()
             await request.writer.drain()
+            if target.is_closing():
+                raise ConnectionResetError
             body.go_on()
     finally:
         source.set_protocol(parser)
@@ -83,7 +85,10 @@ class _Body(asyncio.BufferedProtocol):
         while not self._stopped.is_set():
             left = self.left
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), READ_TIMEOUT)
+                async with asyncio.timeout(
+                    READ_TIMEOUT
+                ):  # until Python 3.12 wait_for may lose a cancellation
+                    await self._stopped.wait()
             if left == self.left and not self._stopped.is_set():
                 raise TimeoutError
         if self._lost and self.left:
