@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from authnb.recording.recorder import Recording, record
     from authnb.recording.redact import Exchange
     from authnb.session.auth import Headers, TokenAuth
+    from authnb.session.lifetime import Lifetime
     from authnb.session.renewal import SignedOut
     from authnb.session.session import Session
     from authnb.signin.login import Login
@@ -67,6 +68,7 @@ _MODULES = {
     "Holder": "cluster.share",
     "InteractionRequired": "errors",
     "InvalidToken": "errors",
+    "Lifetime": "session.lifetime",
     "Login": "signin.login",
     "LoginFailed": "errors",
     "LoginMode": "signin.modes",
@@ -113,6 +115,7 @@ __all__ = [
     "Holder",
     "InteractionRequired",
     "InvalidToken",
+    "Lifetime",
     "Login",
     "LoginFailed",
     "LoginMode",

@@ -36,6 +36,8 @@ class Settings:
 
     access_token_lifetime: int = 3600
     refresh_token_lifetime: int = 30 * 24 * 3600
+    sign_in_lifetime: int | None = None
+    refresh_lifetime_member: str | None = None
     code_lifetime: int = 60
     device_code_lifetime: int = 600
     device_interval: int = 5

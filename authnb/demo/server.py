@@ -45,7 +45,10 @@ class DemoProvider(RunningProvider):
     which hands on the whole path, such as a JupyterHub with this as its service, or another name of this computer;
     `{port}` in it stands for the port; ValueError if it cannot be one. `redirect_uris` are further addresses that the
     notebooks' client may be answered at, each compared as it stands. Lifetimes and the interval are seconds, `clock`
-    gives seconds since 1970.
+    gives seconds since 1970. A refresh token that is used is replaced by one that lives as long again, but none lives
+    longer than `sign_in_lifetime` from when the person signed in. `refresh_lifetime_member` is the member of a token
+    response that states how long the refresh token lives, such as Keycloak's `refresh_expires_in`; none does so
+    without it, and with `refresh_token_timeout` `authorization_expires_in` states the rest of the sign-in's.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class DemoProvider(RunningProvider):
         redirect_uris: Iterable[str] = (),
         access_token_lifetime: int = 3600,
         refresh_token_lifetime: int = 30 * 24 * 3600,
+        sign_in_lifetime: int | None = None,
+        refresh_lifetime_member: str | None = None,
         code_lifetime: int = 60,
         device_code_lifetime: int = 600,
         device_interval: int = 5,
@@ -70,6 +75,8 @@ class DemoProvider(RunningProvider):
         self._settings = Settings(
             access_token_lifetime=access_token_lifetime,
             refresh_token_lifetime=refresh_token_lifetime,
+            sign_in_lifetime=sign_in_lifetime,
+            refresh_lifetime_member=refresh_lifetime_member,
             code_lifetime=code_lifetime,
             device_code_lifetime=device_code_lifetime,
             device_interval=device_interval,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from authnb.oauth.token_endpoint import RegisteredClient
 
 
+_MEASURABLE = 5  # seconds between two responses: what they state is rounded to whole ones
+
+
 def request_refresh(
     client: RegisteredClient, token: Mapping[str, Any], scope: str | None, **parameters: str
 ) -> dict[str, Any]:
@@ -42,6 +45,26 @@ def request_refresh(
     raise refusal
 
 
+def refresh_lifetime(token: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+    """How long the sign-in can be renewed after this response to the refresh token of ``token``; see `Token`."""
+    end, bound = "refresh_token_expires_at", "authorization_expires_at"
+    known = {"signed_in_at": token.get("signed_in_at", token.get("issued_at"))}
+    found: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+    kept = (bound,) if "refresh_token" in response else (end, bound)  # the old refresh token is in use still
+    for name in (end, bound):
+        source = response if name in response or name not in kept else token
+        if name in source:
+            found[name] = source[name]
+    if token.get(end) is None or found.get(end) is None:
+        return found
+    elapsed = response.get("issued_at", 0) - token.get("issued_at", 0)
+    if elapsed >= _MEASURABLE:
+        found["refresh_token_extended"] = found[end] - token[end] > elapsed / 2
+    elif "refresh_token_extended" in token:
+        found["refresh_token_extended"] = token["refresh_token_extended"]
+    return found
+
+
 def renewed_token(
     client: RegisteredClient,
     token: Mapping[str, Any],
@@ -51,7 +74,8 @@ def renewed_token(
     """The token that takes the place of ``token``, of this response; see `authnb.oauth.client.Client.refresh`."""
     carried_over = ("refresh_token", "scope", "id_token", "userinfo")
     unverified = {name: value for name, value in response.items() if name != "id_token"}
-    new = Token({**{name: token[name] for name in carried_over if name in token}, **unverified})
+    carried = {name: token[name] for name in carried_over if name in token}
+    new = Token({**carried, **unverified, **refresh_lifetime(token, response)})
     if store is not None:
         store(new)
     try:

@@ -23,7 +23,7 @@ from authnb.transport.http import read_object, text
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     import requests
 
@@ -46,7 +46,20 @@ _NORMALIZED_MEMBERS = {
     "expires_in",
     "expires_at",
     "userinfo",
+    "issued_at",
+    "signed_in_at",
+    "refresh_token_expires_at",
+    "refresh_token_extended",
+    "authorization_expires_at",
 }
+# Members that state how long a refresh token can be used, or not be used: the name in
+# draft-ietf-oauth-refresh-token-expiration; of GitHub, Google, Entra and others; of Keycloak; of Intuit
+_REFRESH_LIFETIMES = (
+    "refresh_token_timeout",
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+)
 _CALLBACK_PARAMETERS = {"code", "state", "error", "error_description", "iss"}
 _MAX_PARAMETERS = 100  # of a callback, foreign ones included
 _MAX_LIFETIME = 10 * 365 * 86400  # seconds; a longer lifetime is cut to this
@@ -59,6 +72,11 @@ class Token(OAuth2Token):
 
     ``expires_at`` is in seconds of the Unix epoch, by the provider's clock. ``userinfo``, where there was an
     ID token, holds its verified claims, under the name Authlib's framework clients use.
+
+    Further members, in the same unit: ``issued_at``; ``signed_in_at``, the first one's, once it was renewed;
+    ``refresh_token_expires_at`` and ``authorization_expires_at``, where the provider states when the refresh token
+    expires unless it is used, and when no renewal helps any more (None: never). ``refresh_token_extended``: whether
+    the last renewal came with a later ``refresh_token_expires_at``.
     """
 
     def __repr__(self) -> str:
@@ -203,11 +221,27 @@ def read_token(
         scope = scope if isinstance(scope, str) else " ".join(word for word in scope if isinstance(word, str))
         if scope.strip():
             token["scope"] = scope
+    issued_at = time.time() if now is None else now
+    token["issued_at"] = int(issued_at)
     lifetime = _seconds(body.get("expires_in"))
     if lifetime:  # no token is issued expired: 0 or less means that the lifetime is unknown
         token["expires_in"] = int(lifetime)
-        token["expires_at"] = int((time.time() if now is None else now) + lifetime)
-    return token
+        token["expires_at"] = int(issued_at + lifetime)
+    return token | _renewable_until(body, issued_at)
+
+
+def _renewable_until(body: Mapping[str, Any], issued_at: float) -> dict[str, int | None]:
+    """Until when the response states that the token can be renewed; see `Token`."""
+    ends: dict[str, int | None] = {}
+    stated = {
+        "refresh_token_expires_at": _REFRESH_LIFETIMES,
+        "authorization_expires_at": ("authorization_expires_in",),
+    }
+    for name, members in stated.items():
+        lifetime = next((s for member in members if (s := _seconds(body.get(member))) is not None), None)
+        if lifetime is not None:  # Keycloak: 0 where there is no end
+            ends[name] = int(issued_at + lifetime) if lifetime else None
+    return ends
 
 
 def read_device_authorization(

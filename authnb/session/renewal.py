@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from authnb.errors import AuthnbError, InvalidToken, LoginFailed, LoginRequired, ProviderError, StorageError
 from authnb.oauth.client import TOKEN_EXCHANGE
+from authnb.oauth.refresh import refresh_lifetime
 from authnb.oauth.responses import Token
 from authnb.storage.base import SignIn
 
@@ -156,7 +157,9 @@ class TokenRenewer:
             response = self.client.request_refresh(newest, resource=resource, scope=scope)
             successor = response.pop("refresh_token", None)
             if stored is not None and successor is not None:
-                self._save(stored, replace(stored, token=Token({**newest, "refresh_token": successor})))
+                lifetime = refresh_lifetime(newest, {**response, "refresh_token": successor})
+                renewed = Token({**newest, **lifetime, "refresh_token": successor})
+                self._save(stored, replace(stored, token=renewed))
         response.pop("id_token", None)
         return Token(response)
 

@@ -24,6 +24,7 @@ from authnb.transport.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
+    from datetime import timedelta
     from pathlib import Path
 
     from authnb.adapters.credentials import Credentials
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from authnb.cluster.grant import Reference
     from authnb.cluster.member import Member
     from authnb.cluster.share import Share
+    from authnb.session.lifetime import Lifetime
     from authnb.storage.base import TokenStorage
 
 
@@ -39,6 +41,7 @@ class Session(GuardedSession):
 
     _shares: tuple[Share, ...] = ()  # that are open
     share_references: tuple[Reference, ...] = ()  # by which a worker's session was unpickled
+    _sign_in: Session | None = None  # whose sign-in this one uses, see `for_audience`
 
     @classmethod
     def from_sign_in(
@@ -220,7 +223,7 @@ class Session(GuardedSession):
             issued = renewer.token_for(token, resource=resource, audience=audience, scope=scope)
             return Token({**issued, "userinfo": token["userinfo"]}) if "userinfo" in token else issued
 
-        return Session.from_sign_in(
+        session = Session.from_sign_in(
             replace(renewer.client, resource=() if resource is None else (resource,)),
             raises_without_frames(issue)(),
             account=renewer.account,
@@ -228,6 +231,8 @@ class Session(GuardedSession):
             api=api,
             reissue=issue,
         )
+        session._sign_in = self._sign_in or self  # noqa: SLF001 - of this class
+        return session
 
     def token_file(
         self, url: str | None = None, *, variables: Iterable[str] = ()
@@ -320,6 +325,23 @@ class Session(GuardedSession):
     def api_addresses(self) -> tuple[str, ...]:
         """The addresses in ``api=``, with which the session was made."""
         return self._api
+
+    def lasts(self, duration: str | float | timedelta) -> Lifetime:
+        """Whether the sign-in lasts that long, until when, and why: to be asked before a job is submitted.
+
+        ::
+
+            if not (answer := api.lasts("24h")):
+                print(answer)
+
+        ``duration``: ``"24h"``, ``"90m"``, ``"7d"``, seconds, or a `timedelta`; `ValueError` for anything else. It is
+        true only if the provider states so in its token responses (draft-ietf-oauth-refresh-token-expiration, and the
+        members of Keycloak, GitHub and others) or the client signs in by itself. No request is sent.
+        """
+        from authnb.session.lifetime import lifetime  # noqa: PLC0415 - needed by few
+
+        source = "the kernel that shares it" if self.share_references else None
+        return lifetime((self._sign_in or self).token_auth, duration, source)
 
     def provider_time(self) -> float:
         """The time by the provider's clock, in seconds since the Unix epoch, as in ``AccessToken.expires_at``."""

@@ -57,6 +57,33 @@ def test_shapes_of_expires_in(expires_in: object, lifetime: int | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("member", "stated", "end"),
+    [
+        ("refresh_token_timeout", 60, 1060),
+        ("refresh_token_expires_in", "60", 1060),
+        ("refresh_expires_in", 60.0, 1060),
+        ("x_refresh_token_expires_in", 60, 1060),
+        ("refresh_expires_in", 0, None),
+        ("refresh_expires_in", "soon", "absent"),
+        ("refresh_expires_in", None, "absent"),
+        ("refresh_token_expires_at", 60, "absent"),
+    ],
+)
+def test_the_lifetime_of_a_refresh_token(member: str, stated: object, end: object) -> None:
+    """As providers state it; 0 is no end, and what only authnb may write is not taken from a response."""
+    token = read_token(answer({**GOOD, member: stated, "signed_in_at": 1}), "Testing", now=1000.0)
+    assert token.get("refresh_token_expires_at", "absent") == end
+    assert "authorization_expires_at" not in token
+    assert "signed_in_at" not in token
+
+
+def test_the_lifetime_of_an_authorization() -> None:
+    token = read_token(answer({**GOOD, "authorization_expires_in": 90}), "Testing", now=1000.0)
+    assert token["authorization_expires_at"] == 1090
+    assert "refresh_token_expires_at" not in token
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},
@@ -91,8 +118,8 @@ def test_null_and_empty_members_of_a_token_response_are_absent(absent: str | Non
         "expires_in",
         "x",
     )
-    token = read_token(answer({**dict.fromkeys(names, absent), "access_token": "at"}), "Testing")
-    assert token == {"access_token": "at", "token_type": "Bearer"}
+    token = read_token(answer({**dict.fromkeys(names, absent), "access_token": "at"}), "Testing", now=7.5)
+    assert token == {"access_token": "at", "token_type": "Bearer", "issued_at": 7}
 
 
 @pytest.mark.parametrize("token_type", ["bearer", "BEARER", "Bearer", "BearerToken", "bearertoken"])

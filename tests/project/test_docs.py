@@ -145,6 +145,19 @@ async def test_programs_that_cannot_call_back(block: Block, demo: DemoProvider, 
     assert names["rows"]["pm25"].tolist() == [row["pm25"] for row in ROWS]
 
 
+@SESSION.block("Batch jobs")
+async def test_whether_a_sign_in_lasts(
+    block: Block, demo: DemoProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is printed as a sentence: the provider for learning states no lifetime."""
+    names: dict[str, Any] = {"api": sign_in(demo)}
+    await block.run(names)
+    assert capsys.readouterr().out.startswith(
+        "Not known: 127.0.0.1 does not state how long it renews the sign-in"
+    )
+    assert not names["answer"]
+
+
 @SESSION.block("Storage")
 async def test_a_storage_of_ones_own(block: Block, demo: DemoProvider, tmp_path: Path) -> None:
     """Its four methods keep a sign-in where the next process finds it, and forget it at sign-out."""

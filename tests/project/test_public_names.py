@@ -45,6 +45,7 @@ NAMES = {
         "Form",
         "Headers",
         "Holder",
+        "Lifetime",
         "Recording",
         "Share",
         "SignedOut",

@@ -55,12 +55,27 @@ def save_token(token: TokenResponse, request: Any) -> None:
     }
     changed(_NEW_ACCESS_TOKEN, **access_token)
     if "refresh_token" in token:
+        lifetime = _refresh_token_lifetime(token, origin.authorization.auth_time)
         refresh_token = {
             "digest": digest(token["refresh_token"]),
             "authorization_id": family,
-            "expires_at": now() + provider().settings.refresh_token_lifetime,
+            "expires_at": now() + lifetime,
         }
         changed(_NEW_REFRESH_TOKEN, **refresh_token)
+
+
+def _refresh_token_lifetime(token: TokenResponse, auth_time: float) -> float:
+    """Seconds that the response's refresh token lives, stated in it where the settings say how."""
+    settings = provider().settings
+    lifetime: float = settings.refresh_token_lifetime
+    if settings.sign_in_lifetime is not None:
+        left = auth_time + settings.sign_in_lifetime - now()
+        lifetime = min(lifetime, left)
+        if settings.refresh_lifetime_member == "refresh_token_timeout":
+            token["authorization_expires_in"] = int(left)
+    if settings.refresh_lifetime_member is not None:
+        token[settings.refresh_lifetime_member] = int(lifetime)
+    return lifetime
 
 
 def _of_its_own(request: Any) -> int:
