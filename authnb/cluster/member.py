@@ -120,10 +120,10 @@ def add(member: Member) -> None:
 
 
 def end(name: str, error: AuthnbError) -> None:
-    """End a share in this process, if it is here."""
+    """End a share in this process, if it is here and not the one that shares."""
     with _members.lock:
         member = _members.by_name.get(name)
-    if member is not None:
+    if member is not None and member.session.share_references:
         member.end(error)
 
 

@@ -185,12 +185,14 @@ class Feeder:
             try:
                 needed = self._relay.attend(ATTENDED)
                 if isinstance(needed, dict):
-                    return
+                    break
                 if needed is not None and not self._ended.is_set():
                     self._serve(*needed)
             except Exception:  # noqa: BLE001 - whatever the connection raises, the relay is gone
                 if not self._reopened():
-                    return
+                    break
+        if not self._ended.is_set():
+            self._supply.lost("the connection to its workers is closed. Share the session again.")
 
     def _serve(self, newer_than: int, patience: float) -> None:
         try:

@@ -76,7 +76,7 @@ class Share:
     def __init__(self, session: Any, channel: WorkerChannel, on_close: Callable[[Share], None]) -> None:
         self.name = secrets.token_hex(16)
         self._session, self._channel, self._on_close = session, channel, on_close
-        self._supply = TokenSupply(session)
+        self._supply = TokenSupply(session, self.close)
         self._lock = threading.Lock()
         self._closed = False
         channel.start(self.name, self._supply)

@@ -10,6 +10,8 @@ from authnb.cluster.grant import Grant, share_ended
 from authnb.errors import LoginRequired, ProviderError, ShareError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authnb.oauth.responses import Token
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two attempts at a provider in trouble
@@ -18,11 +20,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two attempts at a pro
 class TokenSupply:
     """Grants of a session's token.
 
-    ``patience`` in its requests: the seconds for which a provider in trouble is tried again.
+    ``patience`` in its requests: the seconds for which a provider in trouble is tried again. ``lost``: called with the
+    reason by a channel whose workers are gone for good, to end the share.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, lost: Callable[[str], None] = lambda _: None) -> None:
         self._session = session
+        self.lost = lost
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._serial = 0
