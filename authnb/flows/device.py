@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from authnb.errors import ProviderError
+from authnb.errors import LoginFailed, ProviderError
 from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
     """
     device = client.authorize_device()
     lifetime = min(device.expires_in, timeout)
-    deadline = time.monotonic() + lifetime
+    started = time.monotonic()
+    deadline = started + lifetime
     client.prefetch()
     yield Verification(
         uri=device.verification_uri,
@@ -45,9 +46,18 @@ def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
             elif error.is_transient:
                 interval = min(2 * interval, 60.0)
             elif error.error == "expired_token":
-                break
+                raise _code_expired(client, time.monotonic() - started) from None
             elif error.error != "authorization_pending":
                 raise
         else:
             return (yield from retried(partial(client.complete, token, None), deadline))
-    raise expired(lifetime)
+    raise expired(timeout) if timeout <= device.expires_in else _code_expired(client, lifetime)
+
+
+def _code_expired(client: Client, seconds: float) -> LoginFailed:
+    """The error for a code whose lifetime the provider ended, which no ``timeout`` prolongs."""
+    return LoginFailed(
+        "expired_token",
+        f"The code expired at {client.provider.host} after {seconds:.0f} seconds, before anybody had signed in with "
+        "it. Run the cell again for a new one.",
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from authnb.errors import LoginFailed, ProviderError
 from authnb.transport.http import OVERLOADED, read_object, retry_after, text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     import requests
 
@@ -30,6 +31,7 @@ _REMEDIES = {
     "invalid_request": "Check the client's registration, above all its redirect addresses.",
     "server_error": "The provider is in trouble. Try again later.",
     "temporarily_unavailable": "The provider is in trouble. Try again later.",
+    "unsupported_token_type": "That token ends when it expires.",  # RFC 7009 section 2.2.1
 }
 # Nonstandard codes (GitHub's and Entra's device flows) and their equivalents
 _ERROR_ALIASES = {
@@ -39,6 +41,19 @@ _ERROR_ALIASES = {
     "incorrect_client_credentials": "invalid_client",
     "bad_verification_code": "invalid_grant",
 }
+_WITHOUT_CODE = {"invalid_response", "invalid_client"}  # of a response whose body names none
+_KNOWN_CODES = {*_REMEDIES, *_ERROR_ALIASES, *_POLL_ERRORS}
+# Members of error responses in other forms than that of RFC 6749 section 5.2: RFC 9457, and those of some frameworks
+_CODE_MEMBERS = ("code", "type", "message")
+_DESCRIPTION_MEMBERS = (
+    "error_description",
+    "message",
+    "detail",
+    "description",
+    "errorSummary",
+    "error_message",
+    "title",
+)
 # The codes by which providers say that the person declined
 _DECLINED = {"access_denied", "consent_required", "interaction_required", "login_required"}
 
@@ -47,12 +62,9 @@ def oauth_error(
     operation: str, body: Mapping[str, Any], status: int = 400, secrets: Collection[str] = ()
 ) -> LoginFailed | ProviderError:
     """The exception for an OAuth error response, without any secret that the provider repeats in it."""
-    error = body.get("error")
-    if not isinstance(error, str) or not re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII):
-        error = None
-    named, canonical = error, _ERROR_ALIASES.get(error or "", error)
+    named, description = _code_and_description(body)
+    canonical = _ERROR_ALIASES.get(named or "", named)
     error = _error_code(canonical, status)
-    description = text(body, "error_description") or ""
     for secret in secrets:
         description = description.replace(secret, "…")
     remedy = _REMEDIES.get(error, "Ask the provider what it means, or try again.")
@@ -60,6 +72,23 @@ def oauth_error(
         return LoginFailed(error, f"{operation} was declined. {_sentence(description)}{remedy}")
     received = f"HTTP {status}" if named is None or error != canonical else f"the provider answered {named!r}"
     return ProviderError(error, f"{operation} failed: {received}. {_sentence(description)}{remedy}")
+
+
+def _code_and_description(body: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The error code and its description, also where they are in an object or have other names.
+
+    Under another name a code counts only if it is a known one.
+    """
+    error = body.get("error")
+    members = error if isinstance(error, Mapping) else body
+    code = error if isinstance(error, str) and re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII) else None
+    if code is None:
+        others = [value for name in _CODE_MEMBERS if isinstance(value := members.get(name), str)]
+        code = next((value for value in others if value in _KNOWN_CODES), None)
+    descriptions = [text(members, name) for name in _DESCRIPTION_MEMBERS]
+    if code is None:
+        descriptions.append(text(body, "error"))
+    return code, next((value for value in descriptions if value and value != code), "")
 
 
 def _error_code(error: str | None, status: int) -> str:
@@ -77,15 +106,25 @@ def _sentence(description: str) -> str:
     return f"It says: {description.rstrip('.')}. " if description else ""
 
 
+def _is(response: requests.Response, media_type: str) -> bool:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type
+
+
 def read_oauth_error(
     response: requests.Response, operation: str, secrets: Collection[str] = ()
 ) -> LoginFailed | ProviderError:
     """The exception for an HTTP error response, whatever its body."""
     try:
-        body = read_object(response, operation)
+        body = read_object(response, operation, any_encoding=True)
     except ProviderError:
-        body = {}
+        body = {"error_description": response.text} if _is(response, "text/plain") else {}
     error = oauth_error(operation, body, response.status_code, secrets)
+    if not body and error.error in _WITHOUT_CODE and _is(response, "text/html"):
+        error = ProviderError(
+            error.error,
+            f"{operation} failed: HTTP {response.status_code} came back with a web page. A firewall or proxy on "
+            "the way may have sent it: try again, or from another network; else ask the provider.",
+        )
     if isinstance(error, ProviderError):
         error.retry_after = retry_after(response.headers)
         error.status = response.status_code

@@ -194,11 +194,11 @@ def read_token(
     """
     if not response.ok or not response.content:
         raise read_oauth_error(response, operation, secrets)
-    body = read_object(response, operation)
+    body = read_object(response, operation, any_encoding=True)
     if body.get("error"):
         raise read_oauth_error(response, operation, secrets)
     access_token = body.get("access_token")
-    if not isinstance(access_token, str) or not access_token.isascii() or not _is_token_text(access_token):
+    if not isinstance(access_token, str) or not _is_token_text(access_token):
         # Azure AD B2C: learn.microsoft.com/azure/active-directory-b2c/access-tokens
         remedy = (
             "It holds an ID token: add a scope of the API to scope=." if "id_token" in body else "Try again."
@@ -207,7 +207,7 @@ def read_token(
             "invalid_response", f"{operation} failed: the response holds no access_token. {remedy}"
         )
     token_type = body.get("token_type", "Bearer")
-    if not isinstance(token_type, str) or token_type.lower() not in _BEARER:
+    if not isinstance(token_type, str) or token_type.strip().lower() not in _BEARER:
         raise ProviderError(
             "unsupported_token_type",
             f"{operation} failed: a token of type {str(token_type)[:40]!r} came back; authnb uses Bearer (RFC 6750).",
@@ -302,7 +302,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _is_token_text(value: str) -> bool:
-    return bool(value) and value.isprintable() and " " not in value
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def _is_user_code(value: object) -> bool:

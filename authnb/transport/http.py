@@ -15,7 +15,7 @@ from copy import copy
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from urllib.request import getproxies, getproxies_environment
 
 import requests
@@ -37,6 +37,7 @@ OVERLOADED = frozenset({408, 425, 429, 502, 503, 504})  # statuses of a request 
 MAX_RETRY_AFTER = 300.0  # seconds; a Retry-After that asks for more is cut to this
 _ENVIRONMENT_TRIES = 10  # attempts to read the environment before a failure is raised
 _MAX_DEPTH = 32  # levels of JSON arrays and objects
+_FORM, _MAX_FORM_FIELDS = "application/x-www-form-urlencoded", 100
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -251,23 +252,47 @@ def _is_flat(value: Any, levels: int) -> bool:
     return levels > 0 and all(_is_flat(item, levels - 1) for item in inner)
 
 
-def read_object(response: requests.Response, operation: str) -> dict[str, Any]:
-    """The JSON object in a response, or a `ProviderError` that says what came instead.
+def read_object(response: requests.Response, operation: str, *, any_encoding: bool = False) -> dict[str, Any]:
+    """The JSON object in a response, or the parameters of a form; else a `ProviderError` that says what came instead.
 
-    Members that are null or empty strings are dropped: providers send them for values they do not have.
+    Members that are null or empty strings are dropped: providers send them for values they do not have. With
+    ``any_encoding`` other encodings than UTF-8 (RFC 8259 section 8.1) are tolerated, for a response whose members that
+    matter are ASCII.
     """
+    kind = response.headers.get("content-type", "no content type")[:60]
     try:
-        value = parse(response.content)
+        value = (
+            _form(response.content)
+            if kind.lower().startswith(_FORM)
+            else parse(_latin_1(response.content) if any_encoding else response.content)
+        )
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        kind = response.headers.get("content-type", "no content type")[:60]
         raise ProviderError(
             "invalid_response",
             f"{operation} failed: HTTP {response.status_code} with {kind!r} came back, not a JSON object. "
             "Check that the address belongs to an OAuth 2.0 or OpenID Connect provider.",
         )
     return present(value)
+
+
+def _latin_1(content: bytes) -> bytes | str:
+    """JSON that is no UTF-8, as Latin-1, in which all bytes are characters; other JSON unchanged."""
+    try:
+        content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+    return content
+
+
+def _form(content: bytes) -> dict[str, str]:
+    """The parameters of a form, as servers of early drafts of OAuth 2.0 answer; each may occur once."""
+    pairs = parse_qsl(content.decode("ascii"), max_num_fields=_MAX_FORM_FIELDS)
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a parameter is repeated")
+    return values
 
 
 def present(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -346,3 +346,81 @@ def test_order_of_callback_checks(query: str, promised: bool, error: type[Authnb
     else:
         with pytest.raises(error):
             response.check(provider(iss_promised=promised))
+
+
+def test_a_form_in_place_of_json() -> None:
+    """Servers of early drafts of OAuth 2.0 answer so, Facebook's and GitHub's among them."""
+    response = answer(b"access_token=at&token_type=bearer&expires_in=60&scope=read%20write")
+    response.headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
+    token = read_token(response, "Testing")
+    assert (token["access_token"], token["expires_in"], token["scope"]) == ("at", 60, "read write")
+
+
+@pytest.mark.parametrize(
+    "body", [b"access_token=a&access_token=b", "access_token=\u00e4".encode(), b"a=b&" * 200]
+)
+def test_a_form_that_cannot_be_used(body: bytes) -> None:
+    response = answer(body)
+    response.headers["Content-Type"] = "application/x-www-form-urlencoded"
+    with pytest.raises(ProviderError) as caught:
+        read_token(response, "Testing")
+    assert caught.value.error == "invalid_response"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "description"),
+    [
+        ({"error": {"message": "The code was used.", "code": 100}}, "invalid_response", "The code was used"),
+        (
+            {"status": 400, "error": "Bad Request", "message": "No such URI"},
+            "invalid_response",
+            "No such URI",
+        ),
+        ({"error": "Client disabled"}, "invalid_response", "Client disabled"),
+        ({"type": "invalid_grant", "title": "Bad", "detail": "revoked"}, "invalid_grant", "revoked"),
+        ({"code": "invalid_request", "description": "not allowed"}, "invalid_request", "not allowed"),
+        ({"status": 400, "message": "authorization_pending"}, "authorization_pending", None),
+        ({"errorCode": "E0000011", "errorSummary": "Invalid token"}, "invalid_response", "Invalid token"),
+        ({"detail": [{"loc": ["body"], "msg": "missing"}]}, "invalid_response", None),
+        ({"type": "about:blank", "message": "evil_code"}, "invalid_response", "evil_code"),
+    ],
+)
+def test_error_responses_in_other_forms(body: Any, code: str, description: str | None) -> None:
+    """What the provider says is passed on; a code under another name counts only if it is a known one."""
+    with pytest.raises(ProviderError) as caught:
+        read_token(answer(body, 400), "Testing")
+    assert caught.value.error == code
+    assert (f"It says: {description}." in caught.value.description) is (description is not None)
+
+
+def test_a_secret_in_an_error_response_of_another_form() -> None:
+    with pytest.raises(ProviderError) as caught:
+        read_token(answer({"error": {"message": "code abc was used"}}, 400), "Testing", secrets=["abc"])
+    assert "It says: code \u2026 was used." in caught.value.description
+
+
+def test_responses_in_latin_1() -> None:
+    """Codes and tokens are ASCII, and what is not ASCII is taken for no token."""
+    body = '{"error": "slow_down", "error_description": "R\u00e9essayez"}'.encode("latin-1")
+    with pytest.raises(ProviderError) as caught:
+        read_token(answer(body, 400), "Testing")
+    assert caught.value.error == "slow_down"
+    body = '{"access_token": "at", "name": "Ren\u00e9", "refresh_token": "r\u00e9"}'.encode("latin-1")
+    token = read_token(answer(body), "Testing")
+    assert (token["access_token"], token["name"], "refresh_token" in token) == ("at", "Ren\u00e9", False)
+
+
+@pytest.mark.parametrize("status", [403, 401])
+def test_a_web_page_in_place_of_an_error_response(status: int) -> None:
+    """As a firewall sends it: the text says so, and not that the provider said something."""
+    response = answer(b"<!doctype html><title>Just a moment...</title>", status)
+    response.headers["Content-Type"] = "text/html; charset=UTF-8"
+    with pytest.raises(ProviderError, match=r"web page.*another network"):
+        read_token(response, "Testing")
+
+
+def test_text_in_place_of_an_error_response() -> None:
+    response = answer(b"Not allowed from this network", 403)
+    response.headers["Content-Type"] = "text/plain"
+    with pytest.raises(ProviderError, match="It says: Not allowed from this network"):
+        read_token(response, "Testing")
