@@ -13,13 +13,15 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -49,6 +51,7 @@ class NotPrivateError(OSError):
 if sys.platform == "win32":
     OPEN_FLAGS = os.O_BINARY | os.O_NOINHERIT
     REUSE_ADDRESS = False  # there it would share a port that is in use
+    UNIX_SOCKETS: socket.AddressFamily | None = None  # Python has none there
     HAS_PUBLIC_COMMAND_LINES = False  # the arguments of a process are shown to its own user
 
     def open_private(path: Path, flags: int) -> int:
@@ -88,12 +91,17 @@ if sys.platform == "win32":
         """Return the function: no process forks."""
         return callback
 
+    def no_fork() -> AbstractContextManager[None]:
+        """Do nothing: no process forks."""
+        return nullcontext()
+
 else:
     import select
 
     OPEN_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
     # Nobody else may share a port of ours all the same, and without it a port is closed for a minute after its use
     REUSE_ADDRESS = True
+    UNIX_SOCKETS = socket.AF_UNIX
     HAS_PUBLIC_COMMAND_LINES = True
     _WRITABLE_BY_OTHERS = 0o022
 
@@ -221,6 +229,34 @@ else:
         """A decorator: call this function in every process that is forked from this one."""
         os.register_at_fork(after_in_child=callback)
         return callback
+
+    class _ForkLock:
+        """Held while this process forks; replaced in the other, whose threads that waited for it are gone."""
+
+        def __init__(self) -> None:
+            self.lock = threading.RLock()  # a signal handler may fork
+
+        def before(self) -> None:
+            self.lock.acquire()
+
+        def after_in_parent(self) -> None:
+            self.lock.release()
+
+        def after_in_child(self) -> None:
+            self.lock = threading.RLock()
+
+    _fork_lock = _ForkLock()
+    os.register_at_fork(
+        before=_fork_lock.before,
+        after_in_parent=_fork_lock.after_in_parent,
+        after_in_child=_fork_lock.after_in_child,
+    )
+
+    @contextmanager
+    def no_fork() -> Iterator[None]:
+        """Forks of this process wait until the block ends, which must not wait for anything itself."""
+        with _fork_lock.lock:
+            yield
 
 
 _fork_aware: WeakSet[ForkAware] = WeakSet()

@@ -71,6 +71,7 @@ def error_to_message(error: AuthnbError) -> dict[str, Any]:
 
 def error_from_message(message: Mapping[str, Any]) -> AuthnbError:
     """The inverse of `error_to_message`; an `AuthnbError` for a class that is not known here."""
-    known = getattr(errors, str(message["class"]), AuthnbError)
-    made: AuthnbError = known(str(message["error"]), str(message["description"]))
-    return made
+    known = getattr(errors, str(message["class"]), None)
+    if not isinstance(known, type) or not issubclass(known, AuthnbError):
+        known = AuthnbError
+    return known(str(message["error"]), str(message["description"]))

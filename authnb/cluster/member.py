@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from authnb.cluster.grant import PROTOCOL, VERSION, Grant, Reference
 from authnb.compat import register_fork_aware
-from authnb.errors import AuthnbError, ShareError
+from authnb.errors import AuthnbError, ShareError, without_frames
 from authnb.oauth.responses import Token
 
 if TYPE_CHECKING:
@@ -29,20 +30,18 @@ class Member:
 
     session: Any
 
-    def __init__(self, references: tuple[Reference, ...], serial: int = 0) -> None:
+    def __init__(self, references: tuple[Reference, ...]) -> None:
         self.references = references
-        self._serial = serial  # of the token in use
+        self._serial = 0  # of the token in use, if it came this way
         self._ended: AuthnbError | None = None
 
     def renew(self) -> Token:
         """Another token than the one in use, from the kernel; called by one thread at a time."""
-        if self._ended is not None:
-            raise self._ended
+        self._check()
         clock = self.session.token_auth.renewer.client.provider.clock
-        expired = self.session.token.get("expires_at", 0) <= clock.now()
+        expired = (self.session.token or {}).get("expires_at", 0) <= clock.now()
         grant = self._channel().newer_than(self._serial, PATIENCE if expired else 0.0)
-        if self._ended is not None:  # meanwhile
-            raise self._ended
+        self._check()  # it may have ended meanwhile
         self._serial = grant.serial
         token: dict[str, Any] = {
             "access_token": grant.access_token,
@@ -56,10 +55,13 @@ class Member:
     def end(self, error: AuthnbError) -> None:
         """Forget the token: every call from now on fails with this error."""
         self._ended = error
-        self.session.token = expired_token()
+        self.session.token_auth.withdraw(expired_token())
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise without_frames(copy(self._ended))
 
     def _channel(self) -> Channel:
-        kinds = []
         for each in self.references:
             if each.protocol != PROTOCOL:
                 raise ShareError(
@@ -70,11 +72,11 @@ class Member:
             channel: Channel | None = import_module(f"authnb.cluster.{each.kind}").find_channel(each, self)
             if channel is not None:
                 return channel
-            kinds.append(each.kind)
+        kinds = " and ".join(each.kind for each in self.references)
         raise ShareError(
             "share_not_found",
-            f"The session was shared with {' and '.join(kinds)}, and this process is no worker there, or was started "
-            "before. Share it with what runs this task: api.share_with(…).",
+            f"The sign-in was shared with {kinds}, and cannot be had in this process: the share has ended, or is not "
+            "with what runs this task. Share it again, with that: api.share_with(…).",
         )
 
 
@@ -87,7 +89,7 @@ class _Members:
     """The shares of this process, by name."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # a session is made once for each share
         self.by_name: dict[str, Member] = {}
         register_fork_aware(self)
 
@@ -107,27 +109,23 @@ def join(references: tuple[Reference, ...], make_session: Callable[[Member], Any
                 return member.session
         member = Member(references)
         member.session = make_session(member)
-        for each in references:
-            _members.by_name[each.name] = member
+        add(member)
         return member.session
 
 
 def add(member: Member) -> None:
     """Let references to the member's share be its session in this process."""
-    with _members.lock:
-        for each in member.references:
-            _members.by_name[each.name] = member
+    for each in member.references:
+        _members.by_name[each.name] = member
 
 
 def end(name: str, error: AuthnbError) -> None:
     """End a share in this process, if it is here and not the one that shares."""
-    with _members.lock:
-        member = _members.by_name.get(name)
+    member = _members.by_name.get(name)
     if member is not None and member.session.share_references:
         member.end(error)
 
 
 def remove(name: str) -> None:
     """Forget a share: its session is found no more."""
-    with _members.lock:
-        _members.by_name.pop(name, None)
+    _members.by_name.pop(name, None)

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import secrets
 import shutil
-import socket
-import socketserver
 import tempfile
 import threading
 import time
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from authnb.cluster.grant import Grant, error_from_message, error_to_message, share_ended
+from authnb.cluster.local_socket import Call, NotAuthentic, Server, listen
+from authnb.cluster.member import PATIENCE
 from authnb.cluster.share import Holder
-from authnb.compat import register_fork_aware
+from authnb.cluster.supply import fingerprint
 from authnb.errors import AuthnbError, ShareError, StorageError, unexpected_error
 from authnb.storage import owner_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from authnb.cluster import member
     from authnb.cluster.grant import Reference
     from authnb.cluster.supply import TokenSupply
 
-_MAX_MESSAGE = 1 << 16  # bytes
 _MARGIN = (
     60.0  # seconds beyond its patience that a process waits for the kernel, whose renewal may take so long
 )
-_MAX_PATH = 100  # bytes of a Unix socket's address; systems take 104 or more
-_POLL = 0.1  # seconds between two looks at whether to stop
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds until a request that was not answered is sent again
 _WHERE = "share"  # the file with address and key
-_GONE = "the process that shared it has ended."
+_GONE = "the process that shared it has ended, or closed it."
 
 
 class ProcessChannel:
-    """Answers a request a connection; one that only watches is told of the end."""
+    """Answers the requests of processes, and tells them of the end."""
 
     kind = "processes"
     description = "processes of this machine"
@@ -48,193 +44,146 @@ class ProcessChannel:
     def start(self, name: str, supply: TokenSupply) -> None:  # noqa: ARG002 - the folder names the share
         """Listen, and write down where."""
         self._supply = supply
-        self._key = secrets.token_hex(32)
-        self._holders: dict[int, float | None] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="authnb-"))
+        self._holders: dict[int, float | None] = {}  # process, time.monotonic() at which its token expires
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="authnb-"))
+        except OSError as error:
+            raise _not_shared(str(error)) from None
         self.address = str(self._folder)
-        self._server = _listen(self._folder, self._answer, self._forget)
-        register_fork_aware(self._server)
-        threading.Thread(
-            target=self._server.serve_forever, args=(_POLL,), name="authnb-share", daemon=True
-        ).start()
-        where = {"address": self._server.server_address, "key": self._key}
-        owner_only.write(self._folder / _WHERE, json.dumps(where).encode())
+        key = secrets.token_bytes(32)
+        try:
+            self._server: Server = listen(self._folder, key, self._answer)
+            where = {"address": self._server.server_address, "key": key.hex()}
+            owner_only.write(self._folder / _WHERE, json.dumps(where).encode())
+            self._server.start()
+        except (OSError, RuntimeError, StorageError) as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if hasattr(self, "_server"):
+                self._server.server_close()
+            reason = error.description if isinstance(error, StorageError) else str(error)
+            raise _not_shared(reason) from None
 
     def end(self, error: ShareError) -> None:
-        """Tell every process that watches, and stop."""
+        """Tell every process that has a token, and stop."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.tell(error_to_message(error))
+        self._server.end(error_to_message(error))
         self._holders.clear()
 
     def holders(self) -> Sequence[Holder]:
-        """The processes that asked for a token, and still run."""
-        now = time.monotonic()
+        """The processes that were given a token, and still run."""
+        now, running = time.monotonic(), self._server.watching()
+        for process in set(self._holders) - running:
+            self._holders.pop(process, None)
         return [
-            Holder(worker=f"process {pid}", expires_in=None if until is None else until - now)
-            for pid, until in tuple(self._holders.items())
+            Holder(worker=f"process {process}", expires_in=None if until is None else until - now)
+            for process, until in tuple(self._holders.items())
         ]
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to a request; None if it is to watch."""
-        if not hmac.compare_digest(str(request["key"]).encode(), self._key.encode()):
-            return error_to_message(ShareError("share_not_found", "The share has another key by now."))
-        if request["serial"] is None:
-            return None
+    def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            grant = self._supply.newer_than(int(request["serial"]), float(request["patience"]))
+            patience = min(max(0.0, float(request["patience"])), PATIENCE)
+            grant = self._supply.newer_than(int(request["serial"]), patience, str(request["has"]))
+            self._holders[int(request["process"])] = (
+                None if grant.left is None else time.monotonic() + grant.left
+            )
         except AuthnbError as error:
             return error_to_message(error)
         except Exception as error:  # noqa: BLE001 - raised in the process that asked
             return error_to_message(unexpected_error("Renewing the token", error))
-        self._holders[int(request["pid"])] = None if grant.left is None else time.monotonic() + grant.left
         return grant.to_message()
 
-    def _forget(self, pid: int) -> None:
-        self._holders.pop(pid, None)
 
-
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A thread for each connection; ``answer`` gives None for one that is to be told of the end."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 512
-
-    def __init__(
-        self,
-        address: Any,
-        answer: Callable[[dict[str, Any]], dict[str, Any] | None],
-        forget: Callable[[int], None],
-    ) -> None:
-        self.answer, self.forget = answer, forget
-        self.connections: set[socket.socket] = set()
-        self.watchers: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer on a thread."""
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection."""
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Tell the watchers that this is the end."""
-        for watcher in tuple(self.watchers):
-            with suppress(OSError):
-                watcher.sendall(json.dumps(message).encode() + b"\n")
-                watcher.shutdown(socket.SHUT_RDWR)
-
-    def after_fork(self) -> None:
-        """Leave every socket to the parent, so that it is closed when the parent ends."""
-        self.socket.close()
-        for connection in self.connections:
-            connection.close()
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    server: _Server
-
-    def handle(self) -> None:
-        """Answer one request, a line of JSON, by another."""
-        with suppress(
-            ValueError, KeyError, TypeError, OSError
-        ):  # no request, or from a process that has ended
-            request = json.loads(self.rfile.readline(_MAX_MESSAGE))
-            message = self.server.answer(request)
-            if message is not None:
-                self.wfile.write(json.dumps(message).encode() + b"\n")
-                return
-            self.server.watchers.add(self.request)
-            try:
-                self.rfile.read(1)  # until either ends
-            finally:
-                self.server.watchers.discard(self.request)
-                self.server.forget(int(request["pid"]))
-
-
-if hasattr(socket, "AF_UNIX"):
-
-    class _UnixServer(_Server):
-        address_family = socket.AF_UNIX
-
-
-def _listen(folder: Path, *handlers: Any) -> _Server:
-    path = str(folder / "socket")
-    if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _MAX_PATH:
-        return _UnixServer(path, *handlers)
-    return _Server(("127.0.0.1", 0), *handlers)
+def _not_shared(reason: str) -> ShareError:
+    return ShareError(
+        "not_shared",
+        f"The sign-in was not shared with processes of this machine: {reason} The share needs a temporary folder that "
+        "is the user's alone; TMPDIR names another place for it.",
+    )
 
 
 class _Requests:
     """The channel of a process to the one that shares."""
 
-    def __init__(self, folder: Path, joined: member.Member) -> None:
+    def __init__(self, folder: Path, where: Mapping[str, Any], joined: member.Member) -> None:
         self._folder, self._member = folder, joined
+        address = where["address"]
+        self._address = address if isinstance(address, str) else (str(address[0]), int(address[1]))
+        self._key = bytes.fromhex(where["key"])
 
     def newer_than(self, serial: int, patience: float) -> Grant:
         """A token with a higher number."""
-        request = {"serial": serial, "patience": patience}
-        try:
-            with closing(self._send(request, patience + _MARGIN)) as connection:
-                message = _receive(connection)
-        except TimeoutError:
-            raise ShareError(
-                "timeout",
-                f"The process that shares the sign-in did not answer within {patience + _MARGIN:.0f} s: it is stopped, "
-                "or its provider is in trouble. Run the task again.",
-            ) from None
-        except (OSError, ValueError, StorageError):
-            raise share_ended(_GONE) from None
-        if "error" in message:
-            raise error_from_message(message)
-        self._watch()
+        deadline = time.monotonic() + patience + _MARGIN
+        self._watch(deadline)
+        has = fingerprint(self._member.session.token or {"access_token": ""})
+        call, message = self._ask({"serial": serial, "has": has, "patience": patience}, deadline)
+        call.close()
         return Grant.from_message(message)
 
-    def _send(self, request: dict[str, Any], timeout: float | None) -> socket.socket:
-        where = json.loads(owner_only.read(self._folder / _WHERE) or b"")
-        address = where["address"]
-        connection = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(address if isinstance(address, str) else tuple(address))
-            message = {**request, "key": where["key"], "pid": os.getpid()}
-            connection.sendall(json.dumps(message).encode() + b"\n")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def _ask(self, request: Mapping[str, Any], deadline: float) -> tuple[Call, dict[str, Any]]:
+        """The call of a request and the answer to it. Sent again where none came: the kernel has much to do."""
+        pause = _FIRST_PAUSE
+        while (left := deadline - time.monotonic()) > 0:
+            call = None
+            try:
+                call = Call(self._address, self._key, {**request, "process": os.getpid()}, left)
+                message = call.receive(left)
+            except TimeoutError:
+                break
+            except (FileNotFoundError, ConnectionRefusedError, NotAuthentic):
+                raise share_ended(_GONE) from None
+            except (ConnectionError, BlockingIOError):
+                time.sleep(min(pause, left))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except OSError as error:
+                raise unexpected_error("Asking for a token", error) from None
+            else:
+                if "error" not in message:
+                    kept, call = call, None
+                    return kept, message
+                raise error_from_message(message)
+            finally:
+                if call is not None:
+                    call.close()
+        raise ShareError(
+            "timeout",
+            "The process that shares the sign-in did not answer: it is stopped, or very busy. Run the task again.",
+        )
 
-    def _watch(self) -> None:
-        """Once for each process: forget the token when the other end says so, or goes."""
-        watched = str(self._folder), os.getpid()
+    def _watch(self, deadline: float) -> None:
+        """Be told of the end: once for each process, and before it has a token."""
+        watched = self._address, os.getpid()
         if watched in _watched:
             return
+        call, _ = self._ask({"watch": True}, deadline)
+        try:
+            threading.Thread(
+                target=self._wait, args=(call, watched), name="authnb-share", daemon=True
+            ).start()
+        except RuntimeError as error:
+            call.close()
+            raise unexpected_error("Waiting for the end of a share", error) from None
         _watched.add(watched)
-        connection = self._send({"serial": None}, None)
-        threading.Thread(target=self._wait, args=(connection,), name="authnb-share", daemon=True).start()
 
-    def _wait(self, connection: socket.socket) -> None:
-        with closing(connection):
+    def _wait(self, call: Call, watched: tuple[Any, int]) -> None:
+        """Forget the token when the other end says so, or is gone."""
+        error: AuthnbError | None = None
+        while error is None:
             try:
-                error = error_from_message(_receive(connection))
+                error = error_from_message(call.receive(None))
             except (OSError, ValueError):
-                error = share_ended(_GONE)
+                call.close()
+                try:
+                    call, _ = self._ask({"watch": True}, time.monotonic() + _MARGIN)
+                except ShareError as failure:
+                    error = failure if failure.error != "timeout" else None
+                except AuthnbError:  # no descriptor, for one
+                    time.sleep(_LONGEST_PAUSE)
+        call.close()
+        _watched.discard(watched)
         self._member.end(error)
 
 
-_watched: set[tuple[str, int]] = set()
-
-
-def _receive(connection: socket.socket) -> dict[str, Any]:
-    with connection.makefile("rb") as file:
-        message: dict[str, Any] = json.loads(file.readline(_MAX_MESSAGE))
-        return message
+_watched: set[tuple[Any, int]] = set()
 
 
 def find_channel(reference: Reference, joined: member.Member) -> _Requests | None:
@@ -244,7 +193,7 @@ def find_channel(reference: Reference, joined: member.Member) -> _Requests | Non
         found = owner_only.read(folder / _WHERE)
     except StorageError:
         return None
-    return None if found is None else _Requests(folder, joined)
+    return None if found is None else _Requests(folder, json.loads(found), joined)
 
 
 def open_channel(target: Any, *, allow_unencrypted: bool) -> ProcessChannel:  # noqa: ARG001 - nothing leaves the machine

@@ -5,18 +5,21 @@ from __future__ import annotations
 import atexit
 import secrets
 import threading
+import warnings
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from authnb.cluster import member
 from authnb.cluster.grant import PROTOCOL, VERSION, Reference, share_ended
 from authnb.cluster.supply import TokenSupply
 from authnb.compat import register_fork_aware
+from authnb.errors import unexpected_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from authnb.errors import ShareError
@@ -35,7 +38,7 @@ _KINDS = {
 _SHOWN = 8  # workers in a repr
 _ACCEPTED = (
     "a Dask client (distributed.Client), the module ray, or for processes of this machine the module multiprocessing, "
-    "concurrent.futures or joblib, or an executor or pool of theirs"
+    "concurrent.futures, joblib or subprocess, or an executor or pool of theirs"
 )
 
 
@@ -73,9 +76,10 @@ class Share:
 
     name: str
 
-    def __init__(self, session: Any, channel: WorkerChannel, on_close: Callable[[Share], None]) -> None:
+    def __init__(self, owner: Any, session: Any, channel: WorkerChannel) -> None:
+        """``owner``: the session that is shared; ``session``: what workers have of it, itself or a narrowed one."""
         self.name = secrets.token_hex(16)
-        self._session, self._channel, self._on_close = session, channel, on_close
+        self._owner, self._session, self._channel = owner, session, channel
         self._supply = TokenSupply(session, self.close)
         self._lock = threading.Lock()
         self._closed = False
@@ -137,22 +141,30 @@ class Share:
             self._closed = True
         error = share_ended(why)
         self._supply.end(error)
-        self._on_close(self)
+        self._owner.forget_share(self)
         _open_shares.discard(self)
         member.remove(self.name)
-        self._channel.end(error)
+        try:
+            self._channel.end(error)
+        except Exception as failure:  # noqa: BLE001 - what a cluster raises is its own choice, and a logout goes on
+            problem = unexpected_error("Telling the workers that their share has ended", failure)
+            warnings.warn(problem.description, stacklevel=2)
 
     def after_fork(self) -> None:
         """In a forked process the session is one of a worker's: its token comes from the parent."""
         self._lock = threading.Lock()
+        self._supply.forget()
         if self._closed:
             return
         self._closed = True  # for this process: it is not the one to end it
         _open_shares.discard(self)
-        auth = self._session.token_auth
-        forked = member.Member((self.reference,), self._supply.serial_of(auth.token))
+        if self._channel.kind != "processes":  # a forked process is no worker there
+            return
+        forked = member.Member((self.reference,))
         forked.session = self._session
-        auth.renewer = replace(auth.renewer, reissue=forked.renew)
+        self._session.become_worker(forked)
+        if self._owner is not self._session and self._owner.references[0].name == self.name:
+            self._owner.become_alias(self._session)
         member.add(forked)
 
 
@@ -167,9 +179,17 @@ def _close_all() -> None:
 
 def open_channel(target: Any, **options: Any) -> WorkerChannel:
     """The channel to the workers of this client, module, executor or pool. `TypeError` if it is none of them."""
-    name = getattr(target, "__name__", None) or type(target).__module__
-    kind = _KINDS.get(name.partition(".")[0])
-    if kind is None:
-        raise TypeError(f"A session is shared with {_ACCEPTED}, not with {type(target).__name__!r}.")
-    channel: WorkerChannel = import_module(f"authnb.cluster.{kind}").open_channel(target, **options)
-    return channel
+    for name in _origins(target):
+        kind = _KINDS.get(name.partition(".")[0])
+        if kind is not None:
+            channel: WorkerChannel = import_module(f"authnb.cluster.{kind}").open_channel(target, **options)
+            return channel
+    raise TypeError(f"A session is shared with {_ACCEPTED}, not with {target!r}.")
+
+
+def _origins(target: Any) -> list[str]:
+    """The name of a module; the modules in which a class, or the class of anything else, and its bases are."""
+    if isinstance(target, ModuleType):
+        return [target.__name__]
+    cls = target if isinstance(target, type) else type(target)
+    return [base.__module__ for base in cls.__mro__]

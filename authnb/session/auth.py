@@ -175,7 +175,7 @@ class TokenAuth(OAuth2Auth):
             return
         remaining = token["expires_at"] - now
         if remaining <= 0:
-            self._renew_or_report(token, renewer)
+            self.renew_or_report(token, renewer)
         elif time.monotonic() >= self._retry_at and not self._renewal_running():
             try:
                 self.renew(token, renewer)
@@ -210,7 +210,8 @@ class TokenAuth(OAuth2Auth):
             raise unexpected_error("Renewing the token", error) from None
         return renewal
 
-    def _renew_or_report(self, stale: Token, renewer: TokenRenewer) -> bool:
+    def renew_or_report(self, stale: Token, renewer: TokenRenewer) -> bool:
+        """As `renew`; a refusal is reported to `on_login_required` before it is raised."""
         try:
             return self.renew(stale, renewer)
         except (LoginRequired, InvalidToken) as error:
@@ -240,6 +241,12 @@ class TokenAuth(OAuth2Auth):
         """Whether there is a token whose renewal was not refused."""
         return self.token is not None and self.token is not self._unrenewable
 
+    def withdraw(self, token: Token) -> None:
+        """Use this one, which cannot be renewed, unless nobody is signed in."""
+        with self.renewal_lock:
+            if self.token is not None:
+                self.token = self._unrenewable = token
+
     def discard_token(self) -> Token | None:
         """Stop using the token; returns it."""
         if self._renewal is not None:
@@ -258,13 +265,14 @@ class TokenAuth(OAuth2Auth):
         renewed = False
         for _ in range(_RETRIES):
             rejected, until = self._rejected
-            if self.renewer is None or (token is rejected and time.monotonic() < until):
+            current: Token | None = self.token
+            if current is None or self.renewer is None or (token is rejected and time.monotonic() < until):
                 return
-            if self.token is token:
-                if "refresh_token" not in token and self.renewer.reissue is None:
-                    self.renewer.reject(token)
+            if current is token or current is self._unrenewable:
+                if "refresh_token" not in current and self.renewer.reissue is None:
+                    self.renewer.reject(current)
                     return
-                renewed = self._renew_or_report(token, self.renewer)
+                renewed = self.renew_or_report(current, self.renewer)
             if self.token is None:
                 return
             token = self.token

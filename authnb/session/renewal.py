@@ -217,7 +217,8 @@ class TokenRenewer:
             raise LoginRequired(
                 "forked_process",
                 f"The token from {host} has expired, and this process was forked from the one that signed in, which "
-                "alone renews it: the sign-in is kept in its memory. Sign in there with remember=True, or here.",
+                "alone renews it: the sign-in is kept in its memory. Share it there before the fork, with "
+                "api.share_with(multiprocessing), or sign in there with remember=True, or here.",
             )
         if "refresh_token" not in token:
             raise LoginRequired(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authnb.adapters.source import AccessToken
-from authnb.errors import LoginRequired, ProviderError
+from authnb.errors import LoginRequired, ProviderError, ShareError
 from authnb.oauth.client import Client
 from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Token
@@ -36,12 +36,19 @@ if TYPE_CHECKING:
     from authnb.storage.base import TokenStorage
 
 
+_NOT_ENDED_HERE = (
+    "The sign-in was not ended, for it is shared: this process alone has forgotten its token. Sign out in the one that "
+    "signed in."
+)
+
+
 class Session(GuardedSession):
     """Constructed as ``OAuth2Session`` is, and a drop-in for it; `authnb.login` returns one that is signed in."""
 
     _shares: tuple[Share, ...] = ()  # that are open
     share_references: tuple[Reference, ...] = ()  # by which a worker's session was unpickled
     _sign_in: Session | None = None  # whose sign-in this one uses, see `for_audience`
+    _is_worker: bool = False  # whether its tokens come from the process that shares
 
     @classmethod
     def from_sign_in(
@@ -80,19 +87,40 @@ class Session(GuardedSession):
             account=Account(profile="share", issuer=reference.issuer, client_id=reference.client_id),
             storage=MemoryStorage(),
             api=reference.api,
-            reissue=joined.renew,
         )
         session.share_references = joined.references
+        session.become_worker(joined)
         return session
 
+    def become_worker(self, joined: Member) -> None:
+        """Have tokens from the process that shares, and no other secret."""
+        auth = self.token_auth
+        if auth.renewer is not None:
+            client = replace(auth.renewer.client, client_secret=None)
+            auth.renewer = TokenRenewer(
+                client=client, account=auth.renewer.account, storage=MemoryStorage(), reissue=joined.renew
+            )
+        auth.token = auth.token and auth.token.without_refresh_token()
+        self._is_worker, self._sign_in = True, None
+
+    def become_alias(self, shared: Session) -> None:
+        """In a forked process: be the session with less power that was shared."""
+        self.token_auth, self._api, self._is_worker = shared.token_auth, shared._api, True
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The shares that the session is pickled as."""
+        return (*self.share_references, *(share.reference for share in self._shares))
+
     def __repr__(self) -> str:
+        if self._is_worker:
+            return f"<Session of {self.client_id!r}, shared by the process that signed in>"
         name = (self.user or {}).get("name") or (self.user or {}).get("sub")
         return f"<Session {'signed in as ' + repr(printable(name, 80)) if name else 'of ' + repr(self.client_id)}>"
 
     def __reduce__(self) -> tuple[Callable[..., Session], tuple[Any, ...]]:
         """Pickle the name of a share, else a reference to the stored sign-in on this machine; never a token."""
-        references = self.share_references or tuple(share.reference for share in self._shares)
-        if references:
+        if references := self.references:
             return _join, (references,)
         renewer = self.token_auth.renewer
         if renewer is None or renewer.client.client_secret is not None:
@@ -215,6 +243,12 @@ class Session(GuardedSession):
         api: str | Iterable[str],
     ) -> Session:
         """A session whose tokens are requested with this one's."""
+        if self._is_worker:
+            raise ShareError(
+                "worker_session",
+                "This session is shared by the process that signed in, which alone can get a token for another API or "
+                "with less power. Get it there, and share that: api.for_audience(…).share_with(…).",
+            )
 
         def issue() -> Token:
             self.ensure_active_token()
@@ -293,9 +327,9 @@ class Session(GuardedSession):
                 pages = client.gather(client.map(lambda page: api.get(page).json(), range(100)))
 
         ``workers``: a Dask client, the module ``ray``, or for processes of this machine ``multiprocessing``,
-        ``concurrent.futures``, ``joblib``, or an executor or pool. Workers get access tokens only, for as long as
-        this process lives and the share is open. ``scope``, ``audience``: for tokens with less power, as for
-        `for_audience`. Raises `ShareError` if the workers cannot be reached privately, unless
+        ``concurrent.futures``, ``joblib``, ``subprocess``, or an executor or pool. Workers get access tokens only,
+        for as long as this process lives and the share is open. ``scope``, ``audience``: for tokens with less power,
+        as for `for_audience`. Raises `ShareError` if the workers cannot be reached privately, unless
         ``allow_unencrypted``, or have no authnb of this kind; and what `for_audience` raises.
         """
         from authnb.cluster.share import Share, open_channel  # noqa: PLC0415 - needed by few
@@ -314,11 +348,12 @@ class Session(GuardedSession):
             shared = self._derived(renewer, resource=None, audience=None, scope=scope, api=self._api)
         if scope is not None:
             _check_narrowed(shared, scope)
-        share = Share(shared, channel, self._forget_share)
+        share = Share(self, shared, channel)
         self._shares = (*self._shares, share)
         return share
 
-    def _forget_share(self, share: Share) -> None:
+    def forget_share(self, share: Share) -> None:
+        """No longer be pickled as this share."""
         self._shares = tuple(each for each in self._shares if each is not share)
 
     @property
@@ -340,7 +375,7 @@ class Session(GuardedSession):
         """
         from authnb.session.lifetime import lifetime  # noqa: PLC0415 - needed by few
 
-        source = "the kernel that shares it" if self.share_references else None
+        source = "the kernel that shares it" if self._is_worker else None
         return lifetime((self._sign_in or self).token_auth, duration, source)
 
     def provider_time(self) -> float:
@@ -360,11 +395,14 @@ class Session(GuardedSession):
         """Remove the tokens from this session and its storage, and revoke them (RFC 7009); the result of each step.
 
         Every step is attempted even if an earlier one fails. The provider's own session in the browser continues;
-        ``end_session_uri`` of the result ends it (OpenID Connect RP-Initiated Logout section 2).
+        ``end_session_uri`` of the result ends it (OpenID Connect RP-Initiated Logout section 2). Where a share runs,
+        on a worker, only this process forgets its token: the others work on.
         """
         token, renewer = self.token_auth.discard_token(), self.token_auth.renewer
         for share in self._shares:
             share.close("its session was signed out. Run the cell that signs in, and share it again.")
+        if self._is_worker:
+            return SignedOut(revoked=(), problems=(_NOT_ENDED_HERE,), end_session_uri=None)
         if token is None or renewer is None:
             return SignedOut(revoked=(), problems=(), end_session_uri=None)
         return renewer.logout(token)
