@@ -83,13 +83,13 @@ def _keep_fresh(
     source: Source, url: str | None, path: Path, token: AccessToken, ended: threading.Event
 ) -> None:
     """Replace the file's content when the token is renewed; remove it when nobody is signed in any more."""
-    pause = _pause(source, token)
+    pause = next_look(source, token)
     while not ended.wait(pause):
         try:
             newest = source.access_token(url)
             if newest.token != token.token:
                 owner_only.write(path, newest.token.encode())
-            token, pause = newest, _pause(source, newest)
+            token, pause = newest, next_look(source, newest)
         except LoginRequired:
             with suppress(AuthnbError):
                 owner_only.remove(path)
@@ -98,7 +98,7 @@ def _keep_fresh(
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
 
-def _pause(source: Source, token: AccessToken) -> float:
+def next_look(source: Source, token: AccessToken) -> float:
     """Seconds until the next look: a part of what is left, so that each comes before the token expires."""
     left = _LIFETIME if token.expires_at is None else token.expires_at - source.provider_time()
     return max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, left / 4))

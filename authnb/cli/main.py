@@ -94,6 +94,26 @@ def _run(arguments: list[str]) -> int:
     logout.add_argument("issuer", nargs="?", help="the provider's address or name (all providers)")
     logout.add_argument("--profile", help="only this profile (all profiles)")
 
+    agent = commands.add_parser(
+        "agent",
+        help="keep a file with a fresh access token of a remembered sign-in, for batch jobs",
+        epilog="The file's path is the first line of the output, printed once the file is there; it is removed at the "
+        "end. Exit code: 0 if the time is up or a signal ended it (SIGTERM, SIGINT, SIGHUP), 1 if the sign-in ended "
+        "before or there is none, 2 for arguments that cannot be.",
+    )
+    agent.add_argument("issuer", nargs="?", help="the provider's address or name (the only one)")
+    agent.add_argument(
+        "--for", dest="duration", required=True, metavar="TIME", help="how long: 24h, 90m, 7d, or seconds"
+    )
+    agent.add_argument(
+        "--file",
+        type=Path,
+        metavar="PATH",
+        help="the file, in a folder that only you can write to (one in a new private folder)",
+    )
+    agent.add_argument("--profile", help="the profile (the only one)")
+    agent.add_argument("--client-id", help="the client (the only one)")
+
     scan = commands.add_parser(
         "scan",
         help="look for tokens, codes and passwords in notebooks",
@@ -123,6 +143,7 @@ def _run(arguments: list[str]) -> int:
         "demo": lambda: _demo(options),
         "status": _status,
         "logout": lambda: _logout(options.issuer, options.profile),
+        "agent": lambda: _agent(options),
     }
     try:
         return commands_by_name[options.command]()
@@ -196,6 +217,18 @@ def _logout(issuer: str | None, profile: str | None) -> int:
     for line in lines:
         print(line)
     return 0 if ended else 1
+
+
+def _agent(options: argparse.Namespace) -> int:
+    from authnb.cli.agent import run  # noqa: PLC0415 - each command loads its own
+
+    return run(
+        options.issuer,
+        profile=options.profile,
+        client_id=options.client_id,
+        duration=options.duration,
+        file=options.file,
+    )
 
 
 def _scan(paths: list[Path]) -> int:

@@ -40,24 +40,33 @@ def log_out(provider: str | None, profile: str | None) -> tuple[list[str], bool]
     """
     storage = FileStorage()
     lines, found, failed = [], False, False
-    for entry in storage.accounts():
+    for entry in find_sign_ins(storage, provider, profile):
         if isinstance(entry, StorageError):
             lines.append(entry.description)
             failed = True
             continue
         account, sign_in = entry
-        if profile not in {None, account.profile} or not _is_at(provider, account, sign_in):
-            continue
         found = True
         client = Client(sign_in.provider, client_id=account.client_id, scope=sign_in.scope)
         try:
             result = repr(TokenRenewer(client=client, account=account, storage=storage).logout(sign_in.token))
         except AuthnbError as error:  # the others are ended all the same
             result, failed = error.description, True
-        lines.append(f"{_describe_account(account, sign_in)}: {result}")
+        lines.append(f"{describe_account(account, sign_in)}: {result}")
     if not found:
-        lines.append(_nobody(provider, profile))
+        lines.append(nobody(provider, profile))
     return [printable(line, _LINE) for line in lines], found and not failed
+
+
+def find_sign_ins(
+    storage: FileStorage, provider: str | None, profile: str | None
+) -> Iterator[tuple[Account, SignIn] | StorageError]:
+    """The stored sign-ins at this provider with this profile, None for all, and those that cannot be read."""
+    for entry in storage.accounts():
+        if isinstance(entry, StorageError) or (
+            profile in {None, entry[0].profile} and _is_at(provider, *entry)
+        ):
+            yield entry
 
 
 def _is_at(provider: str | None, account: Account, sign_in: SignIn) -> bool:
@@ -76,8 +85,8 @@ def _address(issuer: str) -> str:
     return (issuer.partition("://")[2] or issuer).rstrip("/").casefold()
 
 
-def _nobody(provider: str | None, profile: str | None) -> str:
-    """Why nothing was ended; `ValueError` if the preset lacks the name of its tenant, domain or realm."""
+def nobody(provider: str | None, profile: str | None) -> str:
+    """That there is no such sign-in; `ValueError` if the preset lacks the name of its tenant, domain or realm."""
     if provider is not None and provider.partition(":")[0] in known():
         find(provider)
     where = f" at {provider}" if provider else ""
@@ -98,15 +107,16 @@ def _describe(account: Account, sign_in: SignIn) -> str:
         try:
             end = datetime.fromtimestamp(expires_at, UTC).astimezone()
         except (OverflowError, ValueError, OSError):  # no date
-            return f"{_describe_account(account, sign_in)}: until {expires_at} seconds after 1970"
+            return f"{describe_account(account, sign_in)}: until {expires_at} seconds after 1970"
         expired = end < datetime.now(UTC)
         until = (
             f"{'ended' if expired else 'until'} {end:%Y-%m-%d %H:%M}{'; sign in again' if expired else ''}"
         )
-    return f"{_describe_account(account, sign_in)}: {until}"
+    return f"{describe_account(account, sign_in)}: {until}"
 
 
-def _describe_account(account: Account, sign_in: SignIn) -> str:
+def describe_account(account: Account, sign_in: SignIn) -> str:
+    """Who is signed in, where, by which client and with which profile."""
     token: Mapping[str, Any] = sign_in.token
     user = token.get("userinfo") or {}
     name = user.get("name") or user.get("preferred_username") or user.get("sub") or "Somebody"

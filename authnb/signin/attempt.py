@@ -178,7 +178,14 @@ class Attempt:
         except AuthnbError:
             client.provider.invalidate_documents()
             raise
-        sign_in = SignIn(token=token, provider=client.provider, scope=client.scope, name=self._plan.name)
+        sign_in = SignIn(
+            token=token,
+            provider=client.provider,
+            scope=client.scope,
+            name=self._plan.name,
+            resource=client.resource,
+            has_secret=client.client_secret is not None,
+        )
         if not self._accepted(token):  # or cancelled during the token request: nobody holds this token
             _revoke(client, token)
         elif self._not_stored is not None or not self._store(sign_in):

@@ -32,7 +32,8 @@ class SignIn:
     """A stored sign-in: the token, its provider, and the requested scope.
 
     ``name``: the provider's display name in `authnb.login`. ``refused``: whether the provider or an API refused its
-    token, so that the next sign-in must replace it.
+    token, so that the next sign-in must replace it. ``resource``: the APIs that its tokens are requested for (RFC
+    8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed.
     """
 
     token: Token
@@ -40,6 +41,8 @@ class SignIn:
     scope: str
     name: str = ""
     refused: bool = False
+    resource: tuple[str, ...] = ()
+    has_secret: bool = False
 
     def to_json(self) -> str:
         """The sign-in as JSON, tokens included: a storage must keep it where nobody else can read it."""
@@ -61,6 +64,8 @@ class SignIn:
                 scope=str(stored["scope"]),
                 name=str(stored.get("name", "")),
                 refused=stored.get("refused") is True,
+                resource=tuple(map(str, stored.get("resource", ()))),
+                has_secret=stored.get("has_secret") is True,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
             raise StorageError(

@@ -154,10 +154,15 @@ class FileStorage:
             )
         return _parse(self._decrypt(path, body), path)
 
+    def _ciphers(self) -> Iterator[Fernet]:
+        """The cipher in use, then that of the key as it is now: a keyring is asked only if need be."""
+        if self._cipher is not None:
+            yield self._cipher
+        if (found := find_cipher(self._directory)) is not None:
+            yield found
+
     def _decrypt(self, path: Path, body: bytes) -> bytes:
-        for cipher in (self._cipher, find_cipher(self._directory)):
-            if cipher is None:
-                continue
+        for cipher in self._ciphers():
             try:
                 content = cipher.decrypt(body)
             except InvalidToken:

@@ -22,12 +22,13 @@ from documented import CLIENT, Documented
 from measurement_api import ROWS, MeasurementAPI
 from oddities import Auth0
 from servers import Server
-from support import free_port
+from support import free_port, wait_for
 from traitlets.config import Config
 
 import authnb
 from authnb.signin.environment import detect, read_front_end
 from authnb.storage.base import MemoryStorage
+from authnb.storage.files import FileStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,7 @@ async def test_programs_that_cannot_call_back(block: Block, demo: DemoProvider, 
     assert names["rows"]["pm25"].tolist() == [row["pm25"] for row in ROWS]
 
 
-@SESSION.block("Batch jobs")
+@SESSION.block("Batch jobs", 0)
 async def test_whether_a_sign_in_lasts(
     block: Block, demo: DemoProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +157,20 @@ async def test_whether_a_sign_in_lasts(
         "Not known: 127.0.0.1 does not state how long it renews the sign-in"
     )
     assert not names["answer"]
+
+
+@SESSION.block("Batch jobs", 1)
+async def test_a_file_for_a_job(block: Block, demo: DemoProvider, tmp_path: Path) -> None:
+    """Kept by a process of its own, which ends by itself once somebody signs out."""
+    session = await asyncio.to_thread(sign_in, demo, storage=FileStorage())
+    names: dict[str, Any] = {}
+    command = f"{sys.executable!r}, '-m', 'authnb'"
+    await block.replacing({'"authnb"': command, "job/token": str(tmp_path / "token")}).run(names)
+    await asyncio.to_thread(wait_for, (tmp_path / "token").exists, "the file")
+    assert (tmp_path / "token").read_text() == session.token["access_token"]
+    session.logout()
+    assert await asyncio.to_thread(names["agent"].wait, 60) == 1
+    assert not (tmp_path / "token").exists()
 
 
 @SESSION.block("Storage")

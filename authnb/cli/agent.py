@@ -1,0 +1,305 @@
+"""``authnb agent``: keeps a file with a fresh access token of a remembered sign-in, for jobs that outlive a kernel."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from authnb import compat
+from authnb.adapters.source import AccessToken
+from authnb.adapters.token_file import next_look
+from authnb.cli.status import describe_account, find_sign_ins, nobody
+from authnb.errors import AuthnbError, InvalidToken, LoginRequired, StorageError, unexpected_error
+from authnb.flows.workload import SECRET, SECRET_FILE, client_secret
+from authnb.oauth.client import Client
+from authnb.session.lifetime import read_duration
+from authnb.session.session import Session
+from authnb.storage.files import FileStorage
+from authnb.transport.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authnb.storage.base import Account, SignIn
+
+_LOOK = 2.0  # seconds between two looks at the stored sign-in, which authnb logout removes
+_LONGEST_PAUSE = 30.0  # seconds between two attempts to renew, while the provider is in trouble
+_CLOCK_LOOK = 60.0  # seconds between two looks at the clock: a computer may be suspended
+_LINE = 1000  # characters
+
+
+@dataclass(frozen=True)
+class _End:
+    """The agent's exit code, and why it ends."""
+
+    code: int
+    reason: str
+
+
+def run(
+    provider: str | None, *, profile: str | None, client_id: str | None, duration: str, file: Path | None
+) -> int:
+    """Keep the file for that long, or until the sign-in ends or a signal ends the process; the exit code.
+
+    Its path is printed once it is there, then what happens, to standard error. Raises `ValueError` for arguments that
+    cannot be, and `AuthnbError` if there is no sign-in to use or no place for the file.
+    """
+    seconds = read_duration(duration)
+    storage = FileStorage()
+    account, sign_in = _find(storage, provider, profile, client_id)
+    session = Session.from_sign_in(_client(account, sign_in), sign_in.token, account=account, storage=storage)
+    events: SimpleQueue[_End | None] = SimpleQueue()
+    with _place(file) as token_file:
+        _end_on_signals(events)
+        keeper = _Keeper(session, storage, account, token_file, events)
+        threading.Thread(target=keeper.run, name="authnb-agent", daemon=True).start()
+        if not (lasts := session.lasts(seconds)):
+            _say(lasts.reason)
+        end = _await_end(events, token_file.path, seconds)
+    _say(f"{end.reason} {token_file.path} is removed.")
+    return end.code
+
+
+def _find(
+    storage: FileStorage, provider: str | None, profile: str | None, client_id: str | None
+) -> tuple[Account, SignIn]:
+    """The one stored sign-in that is meant."""
+    found, unreadable = [], None
+    for entry in find_sign_ins(storage, provider, profile):
+        if isinstance(entry, StorageError):
+            unreadable = entry
+        elif client_id in {None, entry[0].client_id}:
+            found.append(entry)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = "; ".join(describe_account(*each) for each in found)
+        raise ValueError(
+            f"Several sign-ins are remembered: {names}. Name one by its issuer, --profile or --client-id."
+        )
+    if unreadable is not None:
+        raise unreadable
+    raise LoginRequired(
+        "login_required", f"{nobody(provider, profile)} Sign in with remember=True on this computer first."
+    )
+
+
+def _client(account: Account, sign_in: SignIn) -> Client:
+    """The client that the kernel signed in with."""
+    secret = None
+    if sign_in.has_secret:
+        if not (os.environ.get(SECRET) or os.environ.get(SECRET_FILE)):
+            raise ValueError(
+                f"The client {account.client_id} has a secret, which is not stored. Set {SECRET}, or {SECRET_FILE} to "
+                "the name of a file with it."
+            )
+        secret = client_secret(os.environ)
+    return Client(
+        sign_in.provider,
+        client_id=account.client_id,
+        client_secret=secret,
+        scope=sign_in.scope,
+        resource=sign_in.resource,
+    )
+
+
+def _end_on_signals(events: SimpleQueue[_End | None]) -> None:
+    """End the agent by the signals that end processes, but for those that are ignored, as nohup(1) does."""
+
+    def end(number: int, _: object) -> None:
+        events.put(_End(0, f"{signal.Signals(number).name} ended this."))
+
+    for number in (signal.SIGINT, *compat.END_SIGNALS):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+
+
+def _await_end(events: SimpleQueue[_End | None], path: Path, seconds: float) -> _End:
+    """Print the path when the file is there; wait until the time is up by either clock, or something ends the agent."""
+    wall, steady = time.time() + seconds, time.monotonic() + seconds
+    while (left := min(wall - time.time(), steady - time.monotonic())) > 0:
+        try:
+            event = events.get(timeout=min(left, _CLOCK_LOOK))
+        except Empty:
+            continue
+        if event is not None:
+            return event
+        with suppress(OSError):  # who started this may have ended
+            print(path, flush=True)
+    return _End(0, "The time is up.")
+
+
+class _TokenFile:
+    """The file, which only its owner can read. A write replaces it, and is none after `remove`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._removed = False
+        self._lock = threading.Lock()
+
+    def write(self, token: str) -> None:
+        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        with self._lock:
+            if self._removed:
+                return
+            descriptor = compat.open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - opened above with flags
+                    file.write(token)
+                temporary.replace(self.path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+
+    def remove(self) -> None:
+        with self._lock:
+            self._removed = True
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _place(given: Path | None) -> Iterator[_TokenFile]:
+    """A place for the file, this agent's alone while the block runs; raises `StorageError` if it cannot be that."""
+    if given is None:
+        with tempfile.TemporaryDirectory(prefix="authnb-token-") as folder:
+            file = _TokenFile(Path(folder, "access_token"))
+            try:
+                yield file
+            finally:
+                file.remove()
+        return
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to load
+
+    path = given.expanduser().absolute()
+    _check_folder(path)
+    lock_file = path.with_name(f".{path.name}.lock")
+    if path.exists() and not lock_file.exists():  # an agent that was killed leaves both
+        raise StorageError(
+            "not_stored", f"{path} is there and was not made by authnb agent. Name another file."
+        )
+    lock = FileLock(lock_file, timeout=0, mode=compat.OWNER_ONLY)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            "locked", f"Another agent keeps {path}. Use its file, or end it, or name another file."
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise StorageError(
+            "not_stored", f"{lock_file} cannot be locked: {error}. Name another file."
+        ) from None
+    file = _TokenFile(path)
+    try:
+        yield file
+    finally:
+        file.remove()
+        with suppress(OSError):
+            lock_file.unlink()
+        lock.release()
+
+
+def _check_folder(path: Path) -> None:
+    """Raise `StorageError` unless a file can be made there that nobody else can replace."""
+    probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        os.close(compat.open_private(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(
+            "not_private" if isinstance(error, compat.NotPrivateError) else "not_stored",
+            f"{error.filename or path.parent} was not used: {error.strerror}. Give --file= in a folder that is there, "
+            "is yours, and that nobody else can write to: mkdir -m 700 makes one.",
+        ) from None
+
+
+class _Keeper:
+    """Renews the token on a thread, and writes each new one; puts None when the first is written, then the end."""
+
+    def __init__(
+        self,
+        session: Session,
+        storage: FileStorage,
+        account: Account,
+        file: _TokenFile,
+        events: SimpleQueue[_End | None],
+    ) -> None:
+        self._session, self._storage, self._account = session, storage, account
+        self._file, self._events = file, events
+        self._written: str | None = None
+        self._trouble: str | None = None
+
+    def run(self) -> None:
+        """Look again and again until the sign-in ends."""
+        pause = 0.0
+        while True:
+            time.sleep(pause)
+            try:
+                end = self._look()
+            except (LoginRequired, InvalidToken) as error:
+                end = _End(1, error.description)
+            except (AuthnbError, OSError) as error:  # the provider or the disk: the next look may succeed
+                self._report(error)
+                pause = min(_LONGEST_PAUSE, max(_LOOK, 2 * pause))
+                continue
+            except Exception as error:  # noqa: BLE001 - a file that is no longer fresh must not stay
+                end = _End(1, unexpected_error("authnb agent", error).description)
+            if end is not None:
+                self._events.put(end)
+                return
+            self._trouble = None
+            token = AccessToken.from_response(self._session.token)
+            pause = min(_LOOK, next_look(self._session, token))
+
+    def _look(self) -> _End | None:
+        """Renew the token if it expires soon, and write it if it is new; why the sign-in has ended, if so."""
+        stored = self._storage.load(self._account)
+        if stored is None:
+            return _End(1, "The sign-in was ended: it is not stored any more.")
+        if stored.refused:
+            return _End(
+                1, f"{stored.provider.host} no longer renews the sign-in. Sign in again with remember=True."
+            )
+        if _subject(stored.token) != _subject(self._session.token):
+            return _End(1, f"Somebody else has signed in as profile {self._account.profile!r}.")
+        if stored.token.get("issued_at", 0) > self._session.token.get("issued_at", 0):
+            self._session.token = stored.token  # another process renewed it
+        self._session.ensure_active_token()
+        token = str(self._session.token["access_token"])
+        if token != self._written:
+            self._file.write(token)
+            if self._written is None:
+                self._events.put(None)
+            self._written = token
+        return None
+
+    def _report(self, error: AuthnbError | OSError) -> None:
+        """Say what is wrong, once."""
+        if isinstance(error, AuthnbError):
+            text = error.description
+        else:
+            text = f"{error.filename or self._file.path} could not be written: {error.strerror}."
+        if text != self._trouble:
+            _say(f"{text} Trying again.")
+        self._trouble = text
+
+
+def _subject(token: dict[str, object]) -> object:
+    userinfo = token.get("userinfo")
+    return userinfo.get("sub") if isinstance(userinfo, dict) else None
+
+
+def _say(line: str) -> None:
+    """Print to standard error, which may have been closed since."""
+    with suppress(OSError, ValueError):
+        print(printable(line, _LINE), file=sys.stderr, flush=True)
