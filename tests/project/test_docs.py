@@ -146,7 +146,7 @@ async def test_programs_that_cannot_call_back(block: Block, demo: DemoProvider, 
     assert names["rows"]["pm25"].tolist() == [row["pm25"] for row in ROWS]
 
 
-@SESSION.block("Batch jobs", 0)
+@SESSION.block("Batch jobs", 1)
 async def test_whether_a_sign_in_lasts(
     block: Block, demo: DemoProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,7 +159,7 @@ async def test_whether_a_sign_in_lasts(
     assert not names["answer"]
 
 
-@SESSION.block("Batch jobs", 1)
+@SESSION.block("Batch jobs", 2)
 async def test_a_file_for_a_job(block: Block, demo: DemoProvider, tmp_path: Path) -> None:
     """Kept by a process of its own, which ends by itself once somebody signs out."""
     session = await asyncio.to_thread(sign_in, demo, storage=FileStorage())
