@@ -50,7 +50,7 @@ def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
             elif error.error != "authorization_pending":
                 raise
         else:
-            return (yield from retried(partial(client.complete, token, None), deadline))
+            return (yield from retried(partial(client.complete, token, None), deadline, idempotent=True))
     raise expired(timeout) if timeout <= device.expires_in else _code_expired(client, lifetime)
 
 

@@ -148,4 +148,4 @@ def _redeem(
     """Redeem the code; an overloaded token endpoint is asked again, before ``deadline``, and so is the JWKS."""
     response.check(client.provider)
     token = yield from retried(partial(client.redeem_code, response, request), deadline)
-    return (yield from retried(partial(client.complete, token, request.nonce), deadline))
+    return (yield from retried(partial(client.complete, token, request.nonce), deadline, idempotent=True))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from authnb.oauth.responses import Token
 
 TIMEOUT = 300.0  # seconds a person has to sign in
+_RETRIES = 3  # of an idempotent request whose connection broke
+_MAY_PASS = {"timeout", "unreachable", "server_error"}  # without errors of TLS and proxies, which last
 _MAX_WAIT = 30.0  # seconds between two attempts, unless the provider names more
 
 T = TypeVar("T")
@@ -115,19 +117,26 @@ def drive(
                 raise LoginFailed("cancelled", "The sign-in was cancelled. Run the cell again to sign in.")
 
 
-def retried(send: Callable[[], T], deadline: float) -> Generator[Pending, Any, T]:
+def retried(
+    send: Callable[[], T], deadline: float, *, idempotent: bool = False
+) -> Generator[Pending, Any, T]:
     """Send a request, and again after a wait while the provider is overloaded (HTTP 408, 425, 429, 502 to 504).
 
     The wait is the provider's ``Retry-After``, else it doubles from one second. ``deadline`` is in `time.monotonic`
-    seconds; a wait that would end after it raises the error. A timeout is not retried: the request may have arrived.
+    seconds; a wait that would end after it raises the error. A timeout, a broken connection or another server error is
+    retried only if the request is ``idempotent``, as it may have arrived, and `_RETRIES` times.
     """
-    wait = 1.0
+    wait, retries = 1.0, _RETRIES if idempotent else 0
     while True:
         try:
             return send()
         except ProviderError as error:
             pause = wait if error.retry_after is None else error.retry_after
-            if error.status not in OVERLOADED or time.monotonic() + pause >= deadline:
+            if error.status not in OVERLOADED:
+                if error.error not in _MAY_PASS or not retries:
+                    raise
+                retries -= 1
+            if time.monotonic() + pause >= deadline:
                 raise
         yield Pending(wait=pause)
         wait = min(2 * wait, _MAX_WAIT)

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import json
 import math
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,7 @@ LEEWAY = 60  # seconds by which the two clocks may differ
 
 _HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 _KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+_JWE_DOTS = 4  # in an encrypted token (RFC 7516 section 7.1)
 _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 
 
@@ -78,6 +81,10 @@ def verify_id_token(
     """
     signed = _read(id_token)
     claims, key_issuer = _verified(signed, keys)
+    if (
+        type(claims.get("sub")) is int
+    ):  # of servers whose accounts are numbered; a string by RFC 7519 section 4.1.2
+        claims["sub"] = str(claims["sub"])
     _check_types(claims)
     if quirks is not None:
         several, issuer = TENANT in issuer, quirks.token_issuer(issuer, claims)
@@ -97,7 +104,9 @@ def verify_id_token(
     try:
         jwt.JWTClaimsRegistry(now=None if now is None else int(now), leeway=LEEWAY, **rules).validate(claims)
     except JoseError as error:
-        raise _invalid(f"its claims do not hold ({error.description or error.error})") from None
+        raise _invalid(
+            f"its claims do not hold ({error.description or error.error}){_clock_hint(claims, now)}"
+        ) from None
     if claims.get("azp", client_id) != client_id:
         raise _invalid("it was issued to another client (azp)")
     if access_token is not None and "at_hash" in claims:
@@ -126,18 +135,39 @@ def verify_userinfo(
     return claims
 
 
+def _clock_hint(claims: Mapping[str, Any], now: float | None) -> str:
+    """Where an ID token is not valid now: the times, as this machine's clock or the provider's may be wrong."""
+    now = time.time() if now is None else now
+    if not {"iat", "exp"} <= claims.keys() or claims["iat"] - LEEWAY <= now <= claims["exp"] + LEEWAY:
+        return ""
+    return (
+        f"; it was issued at {_time(claims['iat'])} by the provider's clock, and by this machine's it is "
+        f"{_time(time.time())}: if that is wrong, set it"
+    )
+
+
+def _time(moment: float) -> str:
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{moment:.0f}"
+
+
 def _check_issuer(iss: object, issuer: str) -> None:
     if iss == issuer:
         return
     if not isinstance(iss, str):
         raise _invalid("it names no issuer (iss)")
-    hint = ""
-    if iss.rstrip("/") == issuer.rstrip("/"):
-        hint = (
-            f", which differs by the slash at its end. If that is the provider's own, sign in with "
-            f"Provider.discover({issuer!r}, quirks=Quirks(issuers=[{iss[:200]!r}]))"
-        )
-    raise _invalid(f"its issuer (iss) is {iss[:200]!r}, not {issuer!r}{hint}")
+    slash = iss.rstrip("/") == issuer.rstrip("/")
+    case = (
+        ", which differs by the slash at its end. If that is the provider's own"
+        if slash
+        else ". Where the provider's documentation gives both"
+    )
+    raise _invalid(
+        f"its issuer (iss) is {iss[:200]!r}, not {issuer!r}{case}, sign in with Provider.discover({issuer!r}, "
+        f"quirks=Quirks(issuers=[{iss[:200]!r}]))"
+    )
 
 
 def _verified(signed: jws.CompactSignature, keys: KeySet) -> tuple[dict[str, Any], Any]:
@@ -178,7 +208,12 @@ def _read(id_token: str) -> jws.CompactSignature:
     try:
         signed = jws.extract_compact(id_token.encode(), registry=_REGISTRY)
     except (JoseError, ValueError, RecursionError):
-        raise _invalid("it is not a signed JSON Web Token") from None
+        encrypted = id_token.count(".") == _JWE_DOTS
+        raise _invalid(
+            "it is encrypted. Turn encryption of ID tokens off in the client's settings at the provider"
+            if encrypted
+            else "it is not a signed JSON Web Token"
+        ) from None
     header = signed.headers()
     if not isinstance(header, dict):  # joserfc accepts the string "alg" as a header that has one
         raise _invalid("its header is no JSON object")
@@ -186,7 +221,9 @@ def _read(id_token: str) -> jws.CompactSignature:
         header.pop("kid", None)
     if header.get("alg") not in ALGORITHMS:
         raise _invalid(
-            f"its algorithm {str(header.get('alg') or '')[:20]!r} is none a provider's key can make"
+            f"its algorithm {str(header.get('alg') or '')[:20]!r} is none of those that authnb verifies, RS256 and "
+            "others with a key of the provider's own. Choose RS256 for ID tokens in the client's settings at the "
+            "provider, or take 'openid' out of scope="
         )
     # Explicitly typed as another kind of JWT (RFC 8725 section 3.11), such as at+jwt or logout+jwt
     if str(header.get("typ", "JWT")).lower().endswith("+jwt"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from authnb.errors import InvalidToken
+from authnb.errors import InvalidToken, ProviderError
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.transport.http import read_object
 
@@ -68,8 +68,15 @@ def read_userinfo(
     else:
         claims = read_object(response, USERINFO_REQUEST)
     quirks = provider.quirks
-    if not quirks.openid and quirks.subject in claims:
-        claims["sub"] = str(claims[quirks.subject])
+    subject = "sub" if quirks.openid else quirks.subject
+    if subject in claims and (not quirks.openid or type(claims[subject]) is int):
+        claims["sub"] = str(claims[subject])
+    if "sub" not in claims and token.get("userinfo"):
+        raise ProviderError(
+            "invalid_response",
+            f"{USERINFO_REQUEST} failed: the response of {provider.host} names no subject (sub), so its claims must "
+            "not be used (OpenID Connect Core section 5.3.2). Tell the provider.",
+        )
     check_same_subject(claims, token, provider, USERINFO_REQUEST)
     return claims
 

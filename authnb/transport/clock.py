@@ -30,6 +30,11 @@ class Clock:
         """The current time by the provider's clock."""
         return self.local_time() + self._offset
 
+    @property
+    def differs(self) -> bool:
+        """Whether it is not this machine's, as far as is known."""
+        return self._offset != 0.0
+
     def local_time(self) -> float:
         """The current time by this machine's clocks, to be passed to `synchronize`."""
         wall, steady = self._start

@@ -27,7 +27,7 @@ from authnb.transport.http import OVERLOADED, is_loopback, provider_session, rea
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HTTP_OK = 200
+HTTP_OK, _SERVER_ERROR = 200, 500
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.json(?:\.[0-9a-f]{16}\.new)?")  # no other file in the folder is ours
 MAX_AGE = 86_400.0  # seconds; a longer max-age is cut to this
 
@@ -51,9 +51,9 @@ def fetch(
     with provider_errors(operation, url), provider_session(response_timeout) as http:
         response = http.get(url, headers={"Accept": "application/json"})
     if response.status_code != HTTP_OK:
-        if response.status_code in OVERLOADED:
+        if response.status_code in OVERLOADED or response.status_code >= _SERVER_ERROR:
             busy = DocumentNotFound(
-                "temporarily_unavailable",
+                "temporarily_unavailable" if response.status_code in OVERLOADED else "server_error",
                 f"{operation} failed: HTTP {response.status_code}. The provider is in trouble. Try again later.",
             )
             busy.status, busy.retry_after = response.status_code, retry_after(response.headers)

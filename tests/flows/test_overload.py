@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from provider import CLIENT, Answer
+from provider import Server as HostileServer
 from servers import Server
 
 from authnb.errors import ProviderError
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from authnb.flows import Flow
     from authnb.oauth.responses import Token
 
-    Answer = tuple[int, dict[str, str], bytes]
+    Response = tuple[int, dict[str, str], bytes]
 
 JSON = {"Content-Type": "application/json"}
 TOKEN = (200, JSON, b'{"access_token": "at", "token_type": "bearer"}')
@@ -49,13 +51,13 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def client(server: Server, **more: Any) -> Client:
+def client(server: Server, scope: str = "read", **more: Any) -> Client:
     names = {"authorization": "/authorize", "token": "/token", "device_authorization": "/device"}
     endpoints = {f"{name}_endpoint": server.url + path for name, path in names.items()}
-    return Client(Provider(server.url, **endpoints, **more), client_id="c", scope="read")
+    return Client(Provider(server.url, **endpoints, **more), client_id="c", scope=scope)
 
 
-def respond(server: Server, path: str, *answers: Answer) -> None:
+def respond(server: Server, path: str, *answers: Response) -> None:
     left = list(answers)
     server.routes[path] = lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -92,7 +94,7 @@ def test_retry_after(server: Server, how: str, kind: Any, first: list[float]) ->
     """RFC 9110 section 10.2.3: in seconds or as a date, which is the provider's, an hour ahead of us here."""
     server.clock_offset = 3600.0
 
-    def busy(_: object) -> Answer:
+    def busy(_: object) -> Response:
         server.routes["/token"] = lambda _: TOKEN
         return (
             429,
@@ -130,8 +132,50 @@ def test_a_code_is_redeemed_once(server: Server, kind: Any) -> None:
         server, "/token", (200, JSON, json.dumps({"access_token": "at", "id_token": "e30.e30.x"}).encode())
     )
     with pytest.raises(ProviderError):
-        run(kind(client(server, jwks_uri=server.url + "/jwks"), timeout=3))
+        run(kind(client(server, "openid", jwks_uri=server.url + "/jwks"), timeout=3))
     assert server.paths().count("/token") == 1
+
+
+@pytest.mark.parametrize("trouble", ["hung up", "HTTP 500"])
+@pytest.mark.parametrize("kind", [device_flow, loopback_flow])
+def test_keys_are_requested_again(kind: Any, trouble: str) -> None:
+    """A broken connection or a server error after the token response: the code is used up, and the keys can be had."""
+    with HostileServer() as hostile:
+        scenario = hostile.scenario("one")
+        honest, left = (
+            scenario.answer,
+            [Answer(body=[], raw=True) if trouble == "hung up" else Answer(500)] * 3,
+        )
+
+        def answer(name: str, query: str) -> Answer:
+            return left.pop() if name == "jwks" and left else honest(name, query)
+
+        scenario.answer = answer  # type: ignore[method-assign] # of this scenario only
+        scenario.device["interval"] = 1
+
+        def show(verification: Verification) -> None:
+            if verification.user_code is None:
+                for address in requests.get(verification.uri, timeout=5).json():
+                    requests.get(address, timeout=5)
+
+        flow = kind(Client(Provider.discover(scenario.issuer), client_id=CLIENT, scope="openid"))
+        token = drive(flow, show, lambda _: False)
+    assert token["userinfo"]["sub"] == "ada"
+    assert [path.rpartition("/")[2] for _, path in scenario.requests].count("token") == 1
+
+
+def test_keys_that_cannot_be_had_end_the_sign_in(server: Server) -> None:
+    """After three more requests, not at the end of the person's time."""
+    respond(server, "/jwks", (500, {}, b""))
+    respond(
+        server,
+        "/token",
+        (200, JSON, json.dumps({"access_token": "at", "id_token": "eyJhbGciOiJSUzI1NiJ9.e30.x"}).encode()),
+    )
+    with pytest.raises(ProviderError) as caught:
+        run(loopback_flow(client(server, "openid", jwks_uri=server.url + "/jwks")))
+    assert caught.value.error == "server_error"
+    assert server.paths().count("/jwks") <= 5
 
 
 def test_a_server_error_is_final_for_a_code(server: Server) -> None:

@@ -51,9 +51,9 @@ UNUSABLE = "invalid_response"
 for _endpoint, _mode in ENDPOINTS.items():
     for _name, _answer in NONSENSE.items():
         behaviour(f"{_endpoint}: {_name}", UNUSABLE, _mode)(override(_endpoint, _answer))
-    behaviour(
-        f"{_endpoint}: HTTP 500", "server_error" if _endpoint in {"token", "device"} else UNUSABLE, _mode
-    )(override(_endpoint, lambda: Answer(500, b"oops")))
+    behaviour(f"{_endpoint}: HTTP 500", "server_error", _mode)(
+        override(_endpoint, lambda: Answer(500, b"oops"))
+    )
 
 
 def endless(endpoint: str, pause: float) -> Do:
@@ -120,6 +120,7 @@ for _name, _answer in NONSENSE.items():
 rows(
     "userinfo",
     "invalid_token",
-    {"of another": {"sub": "mallory"}, "of nobody": {"name": "Ada"}, "of a list": {"sub": ["ada"]}},
+    {"of another": {"sub": "mallory"}, "of a number": {"sub": 7}, "of a list": {"sub": ["ada"]}},
     lambda scenario, told: override("userinfo", lambda: as_json(told))(scenario),
 )
+behaviour("userinfo: of nobody", None)(override("userinfo", lambda: as_json({"name": "Mallory"})))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from provider import CLIENT, REFRESH_TOKEN, Scenario
+from provider import ACCESS_TOKEN, CLIENT, REFRESH_TOKEN, Scenario, as_json
 from provider import Server as HostileServer
 from servers import Server
 
@@ -82,6 +83,47 @@ def test_userinfo_of_another_subject_is_refused(scenario: Scenario) -> None:
             Client(provider, client_id=CLIENT).userinfo(OLD)
         other.json("/userinfo", {"sub": "ada", "name": "Ada"})
         assert Client(provider, client_id=CLIENT).userinfo(OLD)["name"] == "Ada"
+
+
+def test_userinfo_without_a_subject_is_not_used(scenario: Scenario) -> None:
+    """OpenID Connect Core section 5.3.2: its claims must not be used; the ID token says who signed in."""
+    scenario.overrides["userinfo"] = lambda: as_json({"name": "Mallory"})
+    scenario.claims.update(nonce=None)
+    ours = client(scenario)
+    token = ours.complete({**scenario.token, "id_token": scenario.signed()}, None)
+    assert (token["userinfo"]["sub"], "name" in token["userinfo"]) == ("ada", False)
+    with pytest.raises(ProviderError, match="names no subject"):
+        ours.userinfo(token)
+
+
+def test_a_numeric_subject_is_the_same_in_userinfo(scenario: Scenario) -> None:
+    scenario.overrides["userinfo"] = lambda: as_json({"sub": 42, "name": "Ada"})
+    scenario.claims.update(nonce=None, sub=42)
+    token = client(scenario).complete({**scenario.token, "id_token": scenario.signed()}, None)
+    assert (token["userinfo"]["sub"], token["userinfo"]["name"]) == ("42", "Ada")
+
+
+@pytest.mark.parametrize("changed", [{"nonce": "another"}, {"iss": "https://elsewhere.example"}])
+def test_an_id_token_that_nobody_asked_for(scenario: Scenario, changed: dict[str, str]) -> None:
+    """It is used if it can be verified; else the person is signed in without it."""
+    scenario.claims.update(changed)
+    token = client(scenario, scope="read").complete({**scenario.token, "id_token": scenario.signed()}, "n")
+    assert (token["access_token"], token.keys() & {"id_token", "userinfo"}) == (ACCESS_TOKEN, set())
+    scenario.claims = {"nonce": "n"}
+    token = client(scenario, scope="read").complete({**scenario.token, "id_token": scenario.signed()}, "n")
+    assert token["userinfo"]["sub"] == "ada"
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_date_header_that_is_wrong(scenario: Scenario, hours: int) -> None:
+    """As of a gateway: an ID token that is valid by this machine's clock is accepted; one valid by neither is not."""
+    scenario.claims.update(nonce=None)
+    ours = client(scenario)
+    ours.provider.clock.synchronize(formatdate(time.time() + hours * 3600, usegmt=True))
+    assert ours.complete({**scenario.token, "id_token": scenario.signed()}, None)["userinfo"]["sub"] == "ada"
+    scenario.claims.update(iat=lambda now: now - 9000, exp=lambda now: now - 8000)
+    with pytest.raises(InvalidToken):
+        ours.complete({**scenario.token, "id_token": scenario.signed()}, None)
 
 
 def test_userinfo_replaces_no_claim_of_the_id_token(scenario: Scenario) -> None:
