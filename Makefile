@@ -12,8 +12,10 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 CLIENTS_PY := $(BIN:.venv/%=.venv-clients/%)/python
-# The notebook that reads with the libraries of others
+CLUSTERS_PY := $(BIN:.venv/%=.venv-clusters/%)/python
+# The notebooks whose libraries the lab does not install
 OTHER_LIBRARIES := notebooks/12_one_sign_in.ipynb
+WORKERS_NOTEBOOK := notebooks/13_workers.ipynb
 INSTALL := $(PYTHON) tools/install.py
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
@@ -83,10 +85,11 @@ clients:
 	$(CLIENTS_PY) -m pytest -n $(WORKERS) --dist loadfile tests/clients $(ARGS)
 	$(CLIENTS_PY) -m pytest --nbval-lax $(OTHER_LIBRARIES)
 
-# Share a sign-in with the workers of Dask and Ray, installed in an environment of its own.
+# Share a sign-in with the workers of Dask and Ray, installed in an environment of its own, and run the notebook that does.
 clusters:
 	@$(INSTALL) clusters
-	$(BIN:.venv/%=.venv-clusters/%)/python -m pytest -n $(WORKERS) --dist loadfile tests/clusters $(ARGS)
+	$(CLUSTERS_PY) -m pytest -n $(WORKERS) --dist loadfile tests/clusters $(ARGS)
+	$(CLUSTERS_PY) -m pytest --nbval-lax $(WORKERS_NOTEBOOK)
 
 # Each adapter's test with the oldest version of its library, in an environment for each. make oldest ARGS=polars for one
 oldest:
@@ -111,9 +114,11 @@ fuzz: installed
 
 # Run the notebooks and keep their outputs in the repository.
 notebooks: installed
-	$(PY) tests/kit/execute_notebooks.py $(filter-out $(OTHER_LIBRARIES),$(sort $(wildcard notebooks/*.ipynb)))
+	$(PY) tests/kit/execute_notebooks.py $(filter-out $(OTHER_LIBRARIES) $(WORKERS_NOTEBOOK),$(sort $(wildcard notebooks/*.ipynb)))
 	@$(INSTALL) clients
 	$(CLIENTS_PY) tests/kit/execute_notebooks.py $(OTHER_LIBRARIES)
+	@$(INSTALL) clusters
+	$(CLUSTERS_PY) tests/kit/execute_notebooks.py $(WORKERS_NOTEBOOK)
 
 # All that the tests need
 installed:

@@ -23,13 +23,14 @@ AMBIENT = re.compile(
 )
 # Programs that install what tests need may need the proxy
 FOR_INSTALLERS = ("PIP_PROXY", "npm_config_https_proxy")
-# Run by `make clients`, in the environment that has the libraries it reads with
-WITH_OTHER_LIBRARIES = "12_one_sign_in.ipynb"
+# Run by `make clients` and `make clusters`, in the environments that have these libraries
+WITH_OTHER_LIBRARIES = {"12_one_sign_in.ipynb": "mcp", "13_workers.ipynb": "distributed"}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave that notebook out where its libraries are missing."""
-    return True if collection_path.name == WITH_OTHER_LIBRARIES and find_spec("mcp") is None else None
+    """Leave a notebook out where its libraries are missing."""
+    library = WITH_OTHER_LIBRARIES.get(collection_path.name)
+    return True if library is not None and find_spec(library) is None else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -91,6 +91,25 @@ def need(*modules: str) -> str:
     return "All are installed."
 
 
+def draw_holders(held: dict[str, list[str]]) -> None:
+    """Draw which process holds which of its tokens: ``{"worker 0": ["access_token"]}``."""
+    import matplotlib.pyplot as plt
+
+    colors = {"refresh_token": "#cf222e", "access_token": "#0969da"}
+    figure, axes = plt.subplots(figsize=(8, 1.8))
+    for column, (process, names) in enumerate(held.items()):
+        axes.add_patch(plt.Rectangle((column - 0.42, -0.6), 0.84, 2.2, fill=False, color="#8c959f"))
+        axes.text(column, 1.75, process, ha="center")
+        for row, (name, color) in enumerate(colors.items()):
+            if name in names:
+                label = name.replace("_", " ")
+                axes.text(column, row, label, ha="center", va="center", color="white", backgroundcolor=color)
+    axes.set(xlim=(-0.6, len(held) - 0.4), ylim=(-0.8, 2.2))
+    axes.axis("off")
+    plt.show()
+    plt.close(figure)
+
+
 class Callback:
     """The smallest client application: it stores the authorization responses sent to `redirect_uri`."""
 
