@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import runpy
-import shutil
 import signal
 import sys
 import threading
@@ -79,7 +78,8 @@ def notebooks() -> Path:
 def copy_notebooks(source: Path, folder: Path) -> list[str]:
     """Update a folder with the notebooks; returns the names of modified ones, which were kept.
 
-    A file unmodified since it was copied is replaced. Next to a modified one the new version is written.
+    A file unmodified since it was copied is replaced. Next to a modified one the new version is written. Outputs are
+    not copied: they would give the predictions away, and say "Signed in" where nobody is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / _MANIFEST
@@ -87,12 +87,13 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
     kept = []
     for path in _files(source):
         name = path.relative_to(source).as_posix()
-        target, new = folder / name, _digest(path)
-        if not target.exists() or _digest(target) in {copied.get(name), new}:
+        target, content = folder / name, _without_outputs(path)
+        new = _digest(content)
+        if not target.exists() or _digest(target.read_bytes()) in {copied.get(name), new}:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            target.write_bytes(content)
         elif copied.get(name) != new:
-            shutil.copyfile(path, _new_version_path(target))
+            _new_version_path(target).write_bytes(content)
             kept.append(name)
         copied[name] = new
     manifest.write_text(json.dumps(copied, indent=1), encoding="utf-8")
@@ -118,8 +119,19 @@ def _new_version_path(path: Path) -> Path:
     return path.with_suffix(f".new{path.suffix}")
 
 
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
+def _without_outputs(path: Path) -> bytes:
+    """The content of a file; of a notebook, without its outputs."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(execution_count=None, outputs=[])
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 def _as_root() -> list[str]:

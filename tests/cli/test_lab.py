@@ -42,41 +42,58 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def notebook(source: str) -> str:
+    """The text of a notebook with one code cell that was not run."""
+    cell = {"cell_type": "code", "execution_count": None, "source": source, "outputs": []}
+    return json.dumps({"cells": [cell]}, indent=1) + "\n"
+
+
 class TestCopy:
     """A learner's edits survive an upgrade."""
 
     def test_copies_all(self, tmp_path: Path) -> None:
         """All that came with the package is there, and writable."""
         assert copy_notebooks(notebooks(), tmp_path) == []
-        assert (tmp_path / "00_sign_in.ipynb").read_bytes() == (notebooks() / "00_sign_in.ipynb").read_bytes()
+        assert (tmp_path / "checks.py").read_bytes() == (notebooks() / "checks.py").read_bytes()
         assert os.access(tmp_path / "00_sign_in.ipynb", os.W_OK)
+
+    @pytest.mark.parametrize("name", [path.name for path in sorted(notebooks().glob("*.ipynb"))])
+    def test_outputs_are_not_copied(self, tmp_path: Path, name: str) -> None:
+        """A cell that was not run says neither "Signed in" nor what a learner is to predict; all else is the same."""
+        copy_notebooks(notebooks(), tmp_path)
+        original = json.loads((notebooks() / name).read_text(encoding="utf-8"))
+        code = [cell for cell in original["cells"] if cell["cell_type"] == "code"]
+        assert any(cell["outputs"] for cell in code), "nbval compares with them"
+        for cell in code:
+            cell.update(execution_count=None, outputs=[])
+        assert json.loads((tmp_path / name).read_text(encoding="utf-8")) == original
 
     def test_an_unchanged_copy_is_replaced(self, tmp_path: Path) -> None:
         """Who changed nothing gets the new version."""
         source, folder = tmp_path / "source", tmp_path / "folder"
-        write(source / "a.ipynb", "old")
+        write(source / "a.ipynb", notebook("old"))
         copy_notebooks(source, folder)
-        write(source / "a.ipynb", "new")
+        write(source / "a.ipynb", notebook("new"))
         assert copy_notebooks(source, folder) == []
-        assert (folder / "a.ipynb").read_text() == "new"
+        assert (folder / "a.ipynb").read_text() == notebook("new")
 
     def test_a_changed_copy_is_kept(self, tmp_path: Path) -> None:
         """Who changed something keeps it, and finds the new version beside it, once."""
         source, folder = tmp_path / "source", tmp_path / "folder"
-        write(source / "a.ipynb", "old")
+        write(source / "a.ipynb", notebook("old"))
         copy_notebooks(source, folder)
         write(folder / "a.ipynb", "mine")
         assert copy_notebooks(source, folder) == [], "nothing is new"
-        write(source / "a.ipynb", "new")
+        write(source / "a.ipynb", notebook("new"))
         assert copy_notebooks(source, folder) == ["a.ipynb"]
         assert copy_notebooks(source, folder) == []
         assert (folder / "a.ipynb").read_text() == "mine"
-        assert (folder / "a.new.ipynb").read_text() == "new"
+        assert (folder / "a.new.ipynb").read_text() == notebook("new")
 
     def test_a_file_that_was_there_before_is_kept(self, tmp_path: Path) -> None:
         """A folder of somebody's own is not written over."""
         source, folder = tmp_path / "source", tmp_path / "folder"
-        write(source / "a.ipynb", "new")
+        write(source / "a.ipynb", notebook("new"))
         write(folder / "a.ipynb", "mine")
         assert copy_notebooks(source, folder) == ["a.ipynb"]
         assert (folder / "a.ipynb").read_text() == "mine"
