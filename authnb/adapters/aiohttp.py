@@ -32,8 +32,12 @@ class TokenMiddleware:
     """
 
     def __init__(self, source: Source) -> None:
+        self._source = source
         self._auth: Authenticator = source.token_auth
         self._redirects: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()  # where to, by task
+
+    def __reduce__(self) -> tuple[type[TokenMiddleware], tuple[Source]]:
+        return type(self), (self._source,)
 
     def __repr__(self) -> str:
         # fsspec keys its file systems on the repr of their options: two sign-ins of one person are two

@@ -14,7 +14,7 @@ from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.localhost import literal_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from authnb.adapters.source import Authenticator, Source
     from authnb.oauth.responses import Token
@@ -27,8 +27,12 @@ class _TokenFlow:
 
     requires_request_body = requires_response_body = False
 
-    def __init__(self, auth: Authenticator) -> None:
-        self._auth = auth
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._auth: Authenticator = source.token_auth
+
+    def __reduce__(self) -> tuple[Callable[[Source], Any], tuple[Source]]:
+        return auth, (self._source,)  # the class is made where it is used
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Send the request with the token; after a 401, again with a new one.
@@ -62,7 +66,7 @@ def auth(source: Source) -> Any:
         httpx.AsyncClient(auth=api.httpx_auth)
     """
     loaded = tuple(name for name in _LIBRARIES if name in sys.modules)
-    return _auth_class(loaded or (_installed(),))(source.token_auth)
+    return _auth_class(loaded or (_installed(),))(source)
 
 
 @cache

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -62,6 +63,7 @@ class TokenAuth(OAuth2Auth):
 
     token: Token | None
     renewer: TokenRenewer | None = None
+    session: Any = None  # which is pickled in its place, if it can be
     origins: frozenset[Origin] = frozenset()  # allowed origins; any secure one if empty
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,10 +82,12 @@ class TokenAuth(OAuth2Auth):
     def __repr__(self) -> str:
         return f"<TokenAuth {self.token!r}>"
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "The token of a session is not pickled. Pickle the session, or hand over headers_for(url)."
-        )
+    def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[Any]]:
+        if self.session is None:
+            raise TypeError(
+                "The token of a session is not pickled. Pickle the session, or hand over headers_for(url)."
+            )
+        return attrgetter("token_auth"), (self.session,)
 
     def after_fork(self) -> None:
         """Leave a forked process the access token; the refresh token too if its storage is shared with the parent.

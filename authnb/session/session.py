@@ -69,6 +69,7 @@ class Session(GuardedSession):
         """
         session = cls(client.client_id, scope=client.scope, token=token, leeway=LEEWAY)
         session._api = (api,) if isinstance(api, str) else tuple(api or ())
+        session.token_auth.session = session
         session.token_auth.origins = frozenset(map(origin, session._api))
         session.token_auth.renewer = TokenRenewer(
             client=client, account=account, storage=storage, reissue=reissue, rediscover=rediscover
