@@ -25,11 +25,14 @@ from authnb.oauth.client import Client
 from authnb.session.lifetime import read_duration
 from authnb.session.session import Session
 from authnb.storage.files import FileStorage
+from authnb.transport.failures import provider_errors
+from authnb.transport.http import provider_session
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from authnb.oauth.provider import Provider
     from authnb.storage.base import Account, SignIn
 
 _LOOK = 2.0  # seconds between two looks at the stored sign-in, which authnb logout removes
@@ -57,16 +60,17 @@ def run(
     seconds = read_duration(duration)
     storage = FileStorage()
     account, sign_in = _find(storage, provider, profile, client_id)
-    session = Session.from_sign_in(_client(account, sign_in), sign_in.token, account=account, storage=storage)
+    client = _client(account, sign_in)
+    session = Session.from_sign_in(client, sign_in.token, account=account, storage=storage)
     events: SimpleQueue[_End | None] = SimpleQueue()
     with _place(file) as token_file:
         _end_on_signals(events)
-        keeper = _Keeper(session, storage, account, token_file, events)
+        keeper = _Keeper(session, client.provider, storage, account, token_file, events)
         threading.Thread(target=keeper.run, name="authnb-agent", daemon=True).start()
         if not (lasts := session.lasts(seconds)):
             _say(lasts.reason)
         end = _await_end(events, token_file.path, seconds)
-    _say(f"{end.reason} {token_file.path} is removed.")
+    _say(f"{end.reason} {token_file.path} {'could not be' if token_file.path.exists() else 'is'} removed.")
     return end.code
 
 
@@ -229,19 +233,21 @@ class _Keeper:
     def __init__(
         self,
         session: Session,
+        provider: Provider,
         storage: FileStorage,
         account: Account,
         file: _TokenFile,
         events: SimpleQueue[_End | None],
     ) -> None:
         self._session, self._storage, self._account = session, storage, account
-        self._file, self._events = file, events
+        self._provider, self._file, self._events = provider, file, events
         self._written: str | None = None
         self._trouble: str | None = None
 
     def run(self) -> None:
         """Look again and again until the sign-in ends."""
         pause = 0.0
+        _synchronize(self._provider)
         while True:
             time.sleep(pause)
             try:
@@ -292,6 +298,21 @@ class _Keeper:
         if text != self._trouble:
             _say(f"{text} Trying again.")
         self._trouble = text
+
+
+def _synchronize(provider: Provider) -> None:
+    """Learn the provider's time, by which tokens expire: no API call tells that one has expired early.
+
+    By its token endpoint, whose responses are in no cache, whatever it answers to this.
+    """
+    operation, address = "Asking for the time", provider.token_endpoint or provider.issuer
+    with (
+        suppress(AuthnbError),
+        provider_errors(operation, address),
+        provider_session(provider.response_timeout) as http,
+    ):
+        sent_at = provider.clock.local_time()
+        provider.clock.synchronize(http.get(address).headers.get("Date"), sent_at)
 
 
 def _subject(token: dict[str, object]) -> object:

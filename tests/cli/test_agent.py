@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ import pytest
 import requests
 from demo_session import SCOPE, age, renewer, sign_in, stored
 from kernels import kernel
+from servers import Server
 from support import require, wait_for
 
 import authnb
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from token_endpoint_proxy import TokenEndpointProxy
 
     from authnb.session.session import Session
+
+
+HOUR = 3600
 
 
 class Agent:
@@ -411,6 +416,22 @@ def test_a_client_with_a_secret(
     monkeypatch.setenv("AUTHNB_CLIENT_SECRET", demo.web_client_secret)
     with Agent(tmp_path) as agent:
         assert answers(demo, agent.path())
+
+
+def test_a_provider_whose_clock_is_ahead(tmp_path: Path) -> None:
+    """By half an hour: the token ends in a moment, though not by this machine's clock."""
+    body = json.dumps({"access_token": "new", "token_type": "Bearer", "expires_in": HOUR}).encode()
+    with Server() as server:
+        server.clock_offset = HOUR / 2
+        server.routes["/token"] = lambda request: (200 if request.method == "POST" else 405, {}, body)
+        account = authnb.Account(profile="default", issuer=server.url, client_id="notebook")
+        expires_at = int(time.time() + HOUR / 2 + 100)
+        old = {"access_token": "old", "refresh_token": "r", "expires_in": HOUR, "expires_at": expires_at}
+        provider = authnb.Provider(server.url, token_endpoint=server.url + "/token")
+        sign_in = authnb.SignIn(token=authnb.Token(old), provider=provider, scope="openid")
+        FileStorage().save(account, sign_in)
+        with Agent(tmp_path) as agent:
+            assert read(agent.path()) == "new"
 
 
 def test_a_sign_in_for_one_of_several_apis(demo: DemoProvider, tmp_path: Path) -> None:
