@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+_WELL_KNOWN = "/.well-known/"
+
+
 @dataclass(frozen=True)
 class Provider:
     """An OAuth 2.0 authorization server or OpenID Provider.
@@ -106,7 +109,7 @@ class Provider:
                 return cls(issuer, **overrides)
             raise error or ProviderError("invalid_metadata", f"{issuer} has no metadata.")
         try:
-            members = _read_metadata(metadata, issuer, overrides.get("quirks"))
+            members = _read_metadata(metadata, issuer, overrides)
             _check_scheme(members, issuer, overrides)
             return cls(**{**members, **overrides})
         except ProviderError:
@@ -157,10 +160,10 @@ def _same_issuer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _read_metadata(
-    document: Mapping[str, Any], requested: str, quirks: Quirks | None = None
+    document: Mapping[str, Any], requested: str, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The fields of `Provider` in a metadata document, each of the right type."""
-    issuer = document.get("issuer")
+    """The fields of `Provider` in a metadata document, each of the right type; not those in ``overrides``."""
+    issuer, quirks = document.get("issuer"), overrides.get("quirks")
     # Issuers that differ in a final slash alone have the same well-known address
     matches = isinstance(issuer, str) and (
         issuer.rstrip("/") == requested.rstrip("/") or bool(quirks and quirks.accepts_issuer(issuer))
@@ -170,12 +173,13 @@ def _read_metadata(
     values: dict[str, Any] = {"issuer": issuer}
     for f in fields(Provider):
         value = document.get(f.name)
-        if not f.init or value is None or f.name in {"issuer", "quirks", "response_timeout"}:
+        if not f.init or value is None or f.name in {"issuer", "quirks", "response_timeout", *overrides}:
             continue
         if f.type == "bool":
             values[f.name] = value is True
-        elif f.type == "tuple[str, ...]" and isinstance(value, list):
-            values[f.name] = tuple(item for item in value if isinstance(item, str))
+        elif f.type == "tuple[str, ...]" and isinstance(value, list | str):
+            items = value.split() if isinstance(value, str) else value  # one value in place of a list
+            values[f.name] = tuple(item for item in items if isinstance(item, str))
         elif f.type == "dict[str, Any] | None":
             values[f.name] = value if isinstance(value, dict) else None
         elif f.type == "str | None" and isinstance(value, str):
@@ -218,10 +222,22 @@ def _check_scheme(members: Mapping[str, Any], issuer: str, overrides: Collection
 def _check_url(name: str, address: object, *, issuer: str) -> None:
     # RFC 8414 section 2 requires https; a provider on this machine may use http (RFC 8252 section 8.3)
     if not isinstance(address, str) or not is_secure(address):
+        step = "Give the full address, such as https://id.example.org."
+        if name in {f.name for f in fields(Provider)} - {"issuer"}:
+            step = (
+                f"Give the full address, or None if you can do without: Provider.discover({issuer!r}, {name}=…); and "
+                "tell the provider, if its metadata say so."
+            )
         raise ProviderError(
             "invalid_metadata",
             f"{name} is {str(address or '')[:200]!r}, which is not an https address (http only on 127.0.0.1, "
-            "localhost or [::1]). Give the full address, such as https://id.example.org.",
+            f"localhost or [::1]). {step}",
+        )
+    if name == "issuer" and _WELL_KNOWN in address:
+        raise ProviderError(
+            "invalid_metadata",
+            f"{address[:200]!r} is where metadata are read, not an issuer. Sign in with "
+            f"{address.partition(_WELL_KNOWN)[0][:200]!r}, or what the document there names as its issuer.",
         )
     if not address.isascii() or len(address) > MAX_ADDRESS:
         raise ProviderError(

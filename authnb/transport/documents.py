@@ -22,13 +22,21 @@ from authnb.errors import ProviderError
 from authnb.transport.bounded import RESPONSE_TIMEOUT
 from authnb.transport.exchange import observers
 from authnb.transport.failures import provider_errors
-from authnb.transport.http import OVERLOADED, is_loopback, provider_session, read_object, retry_after
+from authnb.transport.http import (
+    OVERLOADED,
+    DocumentAdapter,
+    is_loopback,
+    provider_session,
+    read_object,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HTTP_OK, _SERVER_ERROR = 200, 500
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.json(?:\.[0-9a-f]{16}\.new)?")  # no other file in the folder is ours
+_MAX_REDIRECTS = 3
 MAX_AGE = 86_400.0  # seconds; a longer max-age is cut to this
 
 
@@ -48,7 +56,8 @@ def fetch(
     cacheable = not is_loopback(url)
     if cacheable and not (anew or observers) and (cached := _cached(url)) is not None:
         return cached
-    with provider_errors(operation, url), provider_session(response_timeout) as http:
+    with provider_errors(operation, url), provider_session(response_timeout, DocumentAdapter) as http:
+        http.max_redirects = _MAX_REDIRECTS
         response = http.get(url, headers={"Accept": "application/json"})
     if response.status_code != HTTP_OK:
         if response.status_code in OVERLOADED or response.status_code >= _SERVER_ERROR:

@@ -1,4 +1,4 @@
-"""HTTP to a provider: bounded in time and size, redirects refused, failures raised as `ProviderError`.
+"""HTTP to a provider: bounded in time and size, redirects elsewhere refused, failures raised as `ProviderError`.
 
 Discovery, JWKS, token and userinfo requests all pass through the adapter in this module, whether authnb sends them
 or Authlib's ``OAuth2Session`` does.
@@ -15,7 +15,7 @@ from copy import copy
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 from urllib.request import getproxies, getproxies_environment
 
 import requests
@@ -102,25 +102,37 @@ class ProviderAdapter(HTTPAdapter):
             notify_failure(request, error)
             raise
         response.raw = SizeLimitedBody(response.raw, url)
-        if self.refuses_redirects and "location" in response.headers and response.is_redirect:
-            response.close()
-            refused = ProviderError(
-                "invalid_response",
-                f"{url} answered with a redirect to {_origin(response.headers['location'])}, which is never "
-                "followed. If the provider has moved, use its new issuer address.",
-            )
-            notify_failure(request, refused)
-            raise refused
+        if "location" in response.headers and response.is_redirect:
+            target = _target(url, response.headers["location"])
+            if self.refuses(url, target):
+                response.close()
+                refused = ProviderError(
+                    "invalid_response",
+                    f"{url} answered with a redirect to {_origin(target)}, which is not followed. If the provider has "
+                    "moved, use its new issuer address; if this network asks you to sign in first, do so in your "
+                    "browser, then try again.",
+                )
+                notify_failure(request, refused)
+                raise refused
         return response
 
+    def refuses(self, url: str, target: SplitResult | None) -> bool:  # noqa: ARG002 - for `DocumentAdapter`
+        """Whether a redirect from this URL to this target is an error; the target is None if it is no URL."""
+        return self.refuses_redirects
 
-def _origin(location: str) -> str:
-    """The origin of a redirect's target, without its query, which may hold secrets."""
+
+def _target(url: str, location: str) -> SplitResult | None:
     try:
-        target = urlsplit(location)
+        return urlsplit(urljoin(url, location))
     except ValueError:
+        return None
+
+
+def _origin(target: SplitResult | None) -> str:
+    """The origin of a redirect's target, without its query, which may hold secrets."""
+    if target is None or not target.hostname:
         return "an invalid address"
-    return text({"": f"{target.scheme}://{target.hostname}"}, "", 200) or ""
+    return text({"": f"{target.scheme}://{target.netloc.rpartition('@')[2]}"}, "", 200) or ""
 
 
 # Not closed in a forked process: closing takes locks that the parent may hold
@@ -215,6 +227,14 @@ class RedirectReadingAdapter(ProviderAdapter):
     """Hands out a redirect response, which is read and not followed."""
 
     refuses_redirects = False
+
+
+class DocumentAdapter(ProviderAdapter):
+    """For public documents: follows redirects within an origin, as to the same path with a slash at its end."""
+
+    def refuses(self, url: str, target: SplitResult | None) -> bool:
+        """Whether the target is elsewhere, or the same URL again."""
+        return target is None or target.geturl() == url or target[:2] != urlsplit(url)[:2]
 
 
 def mount(

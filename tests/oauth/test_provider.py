@@ -1,4 +1,4 @@
-"""Discovery: the OpenID and RFC 8414 documents are merged and validated; redirects are refused."""
+"""Discovery: the OpenID and RFC 8414 documents are merged and validated; redirects elsewhere are refused."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_unreachable_host_is_named() -> None:
         {"token_endpoint": "https://user@id.example.org/token"},
         {"token_endpoint": "https://id.example.org:port/token"},
         {"jwks_uri": "file:///etc/passwd"},
-        {"scopes_supported": "openid"},
+        {"scopes_supported": {"openid": True}},
     ],
 )
 def test_malformed_metadata_is_refused(server: Server, changed: dict[str, Any]) -> None:
@@ -231,6 +231,76 @@ def test_a_redirect_is_not_followed(server: Server) -> None:
     server.text(OPENID, "", 302, Location="https://evil.example/")
     assert "evil.example" in str(refused(server))
     assert server.paths() == [OPENID]
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_redirect_within_the_origin_is_followed(server: Server, *, absolute: bool) -> None:
+    """To the same path with a slash at its end, as Django sends it; for public documents only."""
+    base = server.url if absolute else ""
+    server.text(OPENID, "", 301, Location=f"{base}{OPENID}/")
+    server.json(f"{OPENID}/", metadata(server, jwks_uri=server.url + "/jwks"))
+    server.text("/jwks", "", 302, Location=f"{base}/keys")
+    server.json("/keys", {"keys": [{"kty": "RSA"}]})
+    provider = Provider.discover(server.url)
+    assert provider.keys.current() == [{"kty": "RSA"}]
+
+
+@pytest.mark.parametrize(
+    "location", ["{port}/", "https://127.0.0.1/", "//evil.example/x", "", "http://[", "{here}"]
+)
+def test_a_redirect_elsewhere_or_in_a_circle_is_not_followed(server: Server, location: str) -> None:
+    with Server() as other:
+        target = location.format(port=other.url, here=server.url + OPENID)
+        server.text(OPENID, "", 302, Location=target)
+        assert refused(server).error in {"invalid_response", "unreachable"}
+        assert other.requests == []
+    server.text(OPENID, "", 302, Location="/a")
+    server.text("/a", "", 302, Location="/b")
+    server.text("/b", "", 302, Location="/a")
+    assert refused(server).error == "unreachable"
+
+
+def test_a_network_with_a_page_of_its_own(server: Server) -> None:
+    """A captive portal: the text says what to do about it."""
+    server.text(OPENID, "", 302, Location="http://portal.example:8080/login?url=x")
+    text = str(refused(server))
+    assert "a redirect to http://portal.example:8080," in text
+    assert "asks you to sign in first" in text
+
+
+def test_one_value_in_place_of_a_list(server: Server) -> None:
+    server.json(OPENID, metadata(server, token_endpoint_auth_methods_supported="client_secret_post none"))
+    provider = Provider.discover(server.url)
+    assert provider.token_endpoint_auth_methods_supported == ("client_secret_post", "none")
+
+
+def test_what_is_given_by_hand_is_not_read(server: Server) -> None:
+    """The step that the error names works, with a malformed value in the metadata too."""
+    server.json(OPENID, metadata(server, scopes_supported=7))
+    assert "give scopes_supported by hand to Provider.discover" in str(refused(server))
+    assert Provider.discover(server.url, scopes_supported=("openid",)).scopes_supported == ("openid",)
+
+
+def test_an_endpoint_without_a_host(server: Server) -> None:
+    """A path in place of a URL: the error names the call with which one can do without it, and that works."""
+    server.json(OPENID, metadata(server, end_session_endpoint="/logout"))
+    assert f"Provider.discover({server.url!r}, end_session_endpoint=…)" in str(refused(server))
+    assert Provider.discover(server.url, end_session_endpoint=None).end_session_endpoint is None
+
+
+@pytest.mark.parametrize("document", [OPENID, OAUTH])
+def test_the_address_of_a_document_is_no_issuer(document: str) -> None:
+    with pytest.raises(ProviderError, match=r"Sign in with 'https://id\.example\.org/realm'") as caught:
+        Provider.discover(f"https://id.example.org/realm{document}")
+    assert caught.value.error == "invalid_metadata"
+
+
+def test_a_server_error_is_the_providers(server: Server) -> None:
+    """HTTP 500 says nothing of the address."""
+    server.text(OPENID, "oops", 500)
+    error = refused(server)
+    assert (error.error, error.is_transient) == ("server_error", True)
+    assert "issuer's address" not in str(error)
 
 
 def test_an_oversized_response_is_refused(server: Server) -> None:

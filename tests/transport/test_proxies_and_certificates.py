@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import trustme
 from servers import Server
 
 import authnb
@@ -138,13 +141,18 @@ class TestNetrc:
         assert sent(server) == [None]
 
 
-class AskingProxy:
-    """A proxy that refuses every request with HTTP 407."""
+class AnsweringProxy:
+    """A proxy that answers every CONNECT with this status, and connects to nothing."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
 
     def __enter__(self) -> str:
+        status = self._status
+
         class Handler(BaseHTTPRequestHandler):
             def do_CONNECT(self) -> None:
-                self.send_response(407)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -203,12 +211,33 @@ class TestBadSettings:
 
     def test_a_proxy_that_asks_for_a_password(self, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """HTTP 407; what the variable holds, perhaps a wrong password, is not repeated."""
-        with AskingProxy() as proxy:
+        with AnsweringProxy(407) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.replace("://", "://ada:wrong-password@"))
             error = self.failure(call)
         assert error.error == "proxy_error"
         assert "HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT" in str(error)
         assert "wrong-password" not in repr(error)
+
+    @pytest.mark.parametrize("content", ["", "<html>Sign in", "\x30\x82\x01"])
+    def test_a_ca_bundle_that_is_none(
+        self, call: str, content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Empty, a page that was saved, or in DER; loaded once there is a connection."""
+        (tmp_path / "bundle.pem").write_text(content)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "bundle.pem"))
+        with AnsweringProxy(200) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+            error = self.failure(call)
+        assert error.error == "tls_error"
+        assert "names holds no certificate in PEM format" in str(error)
+
+    def test_a_proxy_that_refuses_the_host(self, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """HTTP 403: it is a rule of the proxy, not a mistake in the variable."""
+        with AnsweringProxy(403) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+            error = self.failure(call)
+        assert error.error == "proxy_error"
+        assert "does not connect to it (HTTP 403). Ask who runs the proxy" in str(error)
 
     @pytest.mark.parametrize("value", ["http://", "gopher://127.0.0.1:1", "http://[::1"])
     def test_a_malformed_proxy(self, call: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,3 +252,45 @@ def test_an_api_call_can_be_caught_as_an_error_of_requests(monkeypatch: pytest.M
     with pytest.raises(requests.RequestException) as caught:
         CALLS["API call"](remote())
     assert isinstance(caught.value, ProviderError)
+
+
+class TestCertificates:
+    """A certificate that does not stand says why, and what can be done."""
+
+    def failure(self, url: str) -> str:
+        with pytest.raises(ProviderError) as caught:
+            Provider.discover(url)
+        assert caught.value.error == "tls_error"
+        return str(caught.value)
+
+    @pytest.fixture
+    def authority(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        return authority
+
+    @pytest.mark.parametrize(("starts", "ends"), [(-3, -1), (1, 3)])
+    def test_of_another_time(self, authority: trustme.CA, starts: int, ends: int) -> None:
+        """Expired or not valid yet: perhaps it is this machine's clock."""
+        now = datetime.now(UTC)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate = authority.issue_cert(
+            "127.0.0.1", not_before=now + timedelta(starts), not_after=now + timedelta(ends)
+        )
+        certificate.configure_cert(tls)
+        with Server(tls=tls) as server:
+            assert "By this machine's clock it is 20" in self.failure(server.url)
+
+    @pytest.mark.parametrize("name", ["id.example.org", "127.0.0.2"])
+    def test_of_another_host(self, authority: trustme.CA, name: str) -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(tls)
+        with Server(tls=tls) as server:
+            assert "showed the certificate of another host" in self.failure(server.url)
+
+    def test_none_at_all(self, server: Server) -> None:
+        """An https address for a port that speaks http."""
+        text = self.failure(server.url.replace("http:", "https:"))
+        assert "does not speak TLS as it should" in text
+        assert "REQUESTS_CA_BUNDLE" not in text
