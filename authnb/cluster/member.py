@@ -57,6 +57,12 @@ class Member:
         self._ended = error
         self.session.token_auth.withdraw(expired_token())
 
+    def forget(self) -> None:
+        """Forget the token: the next call asks for one."""
+        self._serial = 0
+        if self.session.token is not None:
+            self.session.token = expired_token()
+
     def _check(self) -> None:
         if self._ended is not None:
             raise without_frames(copy(self._ended))
