@@ -59,5 +59,5 @@ def _code_expired(client: Client, seconds: float) -> LoginFailed:
     return LoginFailed(
         "expired_token",
         f"The code expired at {client.provider.host} after {seconds:.0f} seconds, before anybody had signed in with "
-        "it. Run the cell again for a new one.",
+        "it. Sign in again for a new one.",
     )

@@ -114,7 +114,9 @@ def drive(
             if isinstance(step, Verification):
                 show(step)
             elif (values := fill(step)) is None if isinstance(step, Form) else sleep(step.wait):
-                raise LoginFailed("cancelled", "The sign-in was cancelled. Run the cell again to sign in.")
+                raise LoginFailed(
+                    "cancelled", "The sign-in was cancelled. Sign in again, if that was not meant."
+                )
 
 
 def retried(
@@ -146,6 +148,6 @@ def expired(seconds: float, hint: str = "") -> LoginFailed:
     """The error for a sign-in that was not finished in time (RFC 8628 section 3.5)."""
     return LoginFailed(
         "expired_token",
-        f"Nobody signed in within {seconds:.0f} seconds. Run the cell again for a new link or code; "
+        f"Nobody signed in within {seconds:.0f} seconds. Sign in again for a new link or code; "
         f"timeout= gives more time.{hint}",
     )

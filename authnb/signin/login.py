@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from authnb.signin.plan import SignInPlan
     from authnb.signin.view import View
 
-_CANCELLED = "The sign-in was cancelled. Run the cell again to sign in."
+_CANCELLED = "The sign-in was cancelled. Sign in again, if that was not meant."
 
 
 class Login(LoginState):

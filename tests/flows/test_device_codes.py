@@ -52,7 +52,7 @@ def test_a_code_that_expires_early(server: Server) -> None:
     assert caught.value.error == "expired_token"
     assert "300" not in caught.value.description
     assert "timeout=" not in caught.value.description
-    assert "Run the cell again" in caught.value.description
+    assert "Sign in again" in caught.value.description
 
 
 @pytest.mark.parametrize(("expires_in", "timeout", "helps"), [(0.2, 300, False), (600, 0.2, True)])

@@ -62,7 +62,7 @@ def test_auth0_polled_too_fast(server: Server) -> None:
     flow = device_flow(Client(authnb.preset(f"auth0:{server.url}"), client_id=CLIENT))
     steps = [next(flow), next(flow), next(flow)]
     assert [step.wait for step in steps[1:] if isinstance(step, Pending)] == [1, 6]
-    with pytest.raises(LoginFailed, match="Run the cell again"):
+    with pytest.raises(LoginFailed, match="Sign in again"):
         next(flow)
 
 
