@@ -15,8 +15,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl
 
 from authnb import compat
+from authnb.oauth.error_responses import REMEDIES
 from authnb.oauth.responses import AuthorizationResponse
 from authnb.transport.exchange import HTTPExchange, notify
 
@@ -27,6 +29,7 @@ SERVER_NAME = "authnb"  # in the header Server of each response
 REQUEST_TIMEOUT = 5  # seconds for a whole request and its response
 _MAX_REQUEST_LINE = 16_384  # bytes of a request line
 _MAX_REQUEST = 65_536  # bytes of a request line and headers
+_MAX_PARAMETERS = 100  # of a query that is looked through for an error
 _MAX_CONNECTIONS = 64  # at a time; each has a thread
 _POLL_INTERVAL = 0.05  # seconds between checks of the deadlines
 _PAGE = """<!doctype html>
@@ -42,6 +45,21 @@ _NOT_FOUND_PAGE = ("Nothing here", "This address takes the answer to a sign-in, 
 _WRONG_STATE_PAGE = (
     "Not the sign-in your notebook waits for",
     "Open the page from your notebook again. If you said no at the provider, cancel the sign-in in your notebook.",
+)
+_REFUSED_PAGE = (
+    "The provider refused the sign-in",
+    (
+        "Its answer is {code}, without the state that shows that it is meant for your notebook. Cancel the sign-in "
+        "there. {step}"
+    ),
+)
+_PREFETCH_PAGE = ("Not yet", "This address takes the answer to a sign-in once your browser opens it.")
+_FORM_PAGE = (
+    "The answer came as a form",
+    (
+        "Your notebook takes it in the address only. Cancel the sign-in there, and begin it with Provider.discover(…, "
+        "quirks=Quirks(parameters={'response_mode': 'query'}))."
+    ),
 )
 _DONE_PAGE = (
     "Go back to your notebook",
@@ -77,6 +95,14 @@ class CallbackReceiver:
                 return None
             self.answer = answer
             return answer
+
+    def has_answer_to(self, query: str) -> bool:
+        """Whether a callback with this query comes after the one that was accepted: a page that is loaded again."""
+        return (
+            self.answer is not None
+            and self.state is not None
+            and AuthorizationResponse.parse(query, self.state) is not None
+        )
 
 
 class CallbackServer(ThreadingTCPServer):
@@ -186,10 +212,23 @@ class _Handler(BaseHTTPRequestHandler):
         addressed = [each for each in addressed if path == each.path]
         if not addressed or len(self.path) > _MAX_REQUEST_LINE:
             return self._page(HTTPStatus.NOT_FOUND, *_NOT_FOUND_PAGE)
+        if "prefetch" in self.headers.get("Sec-Purpose", self.headers.get("Purpose", "")).lower():
+            # Nobody sees what a browser loads in advance; it asks again when it shows the page
+            return self._page(HTTPStatus.SERVICE_UNAVAILABLE, *_PREFETCH_PAGE)
         for receiver in addressed:
             if (answer := receiver.take(query)) is not None:
                 return self._accept(receiver, failed=answer.error is not None)
-        return self._page(HTTPStatus.BAD_REQUEST, *_WRONG_STATE_PAGE)
+            if receiver.has_answer_to(query):
+                return self._page(HTTPStatus.BAD_REQUEST, *_DONE_PAGE)
+        return self._page(HTTPStatus.BAD_REQUEST, *_refusal_page(query))
+
+    def do_POST(self) -> None:
+        with suppress(ValueError):  # a body that is not read resets the connection, and the page is lost
+            self.rfile.readline(max(0, int(self.headers.get("Content-Length", "0"))))
+        path = self.path.partition("?")[0]
+        if any(path == each.path for each in self.server.receivers):
+            return self._page(HTTPStatus.NOT_IMPLEMENTED, *_FORM_PAGE)
+        return self._page(HTTPStatus.NOT_FOUND, *_NOT_FOUND_PAGE)
 
     def _accept(self, receiver: CallbackReceiver, *, failed: bool) -> None:
         url = f"http://{receiver.host}{self.path}"
@@ -217,6 +256,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing: request lines hold codes."""
+
+
+def _refusal_page(query: str) -> tuple[str, str]:
+    """The page for a callback that no sign-in waits for; of its parameters it shows a known error code at most."""
+    with suppress(ValueError):
+        for name, value in parse_qsl(query, max_num_fields=_MAX_PARAMETERS):
+            if name == "error" and value in REMEDIES:
+                title, text = _REFUSED_PAGE
+                return title, text.format(code=value, step=REMEDIES[value])
+    return _WRONG_STATE_PAGE
 
 
 class _LimitedReader:

@@ -58,7 +58,7 @@ class Inbox:
         # OAuth 2.0 Multiple Response Type Encoding Practices section 2.1: a fragment may carry the parameters
         separator = "#" if "#" in address.partition("?")[0] else "?"
         target, _, query = address.partition(separator)
-        if target not in {self.redirect_uri, self._final_page} or not query:
+        if target not in _spellings(self.redirect_uri) | _spellings(self._final_page) or not query:
             raise LoginFailed(
                 "invalid_request",
                 f"This is not the address your browser ended on: that one begins with {self.redirect_uri}",
@@ -81,6 +81,14 @@ class Inbox:
     def answer(self) -> AuthorizationResponse | None:
         """The callback's response, if it has arrived."""
         return self._answer
+
+
+def _spellings(uri: str | None) -> set[str]:
+    """A URI as a browser's address bar may have it: without its scheme, or with https in place of http."""
+    if uri is None:
+        return set()
+    scheme, _, rest = uri.partition("://")
+    return {uri, rest, f"https://{rest}"} if scheme == "http" else {uri, rest}
 
 
 def accepts_redirect(client: Client, redirect_uri: str) -> bool | None:

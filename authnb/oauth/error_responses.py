@@ -19,7 +19,7 @@ _RETRY_STATUSES = {408, 425, 429}  # RFC 9110 section 15.5.9, RFC 8470 section 5
 _POLL_ERRORS = {"authorization_pending", "slow_down", "expired_token"}  # RFC 8628 section 3.5
 
 # The remedy for an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5).
-_REMEDIES = {
+REMEDIES = {
     "access_denied": "Sign in again and allow it, if that was not meant.",
     "consent_required": "Sign in again and allow it, if that was not meant.",
     "expired_token": "The code was not entered in time. Sign in again for a new one.",
@@ -42,7 +42,7 @@ _ERROR_ALIASES = {
     "bad_verification_code": "invalid_grant",
 }
 _WITHOUT_CODE = {"invalid_response", "invalid_client"}  # of a response whose body names none
-_KNOWN_CODES = {*_REMEDIES, *_ERROR_ALIASES, *_POLL_ERRORS}
+_KNOWN_CODES = {*REMEDIES, *_ERROR_ALIASES, *_POLL_ERRORS}
 # Members of error responses in other forms than that of RFC 6749 section 5.2: RFC 9457, and those of some frameworks
 _CODE_MEMBERS = ("code", "type", "message")
 _DESCRIPTION_MEMBERS = (
@@ -67,7 +67,7 @@ def oauth_error(
     error = _error_code(canonical, status)
     for secret in secrets:
         description = description.replace(secret, "…")
-    remedy = _REMEDIES.get(error, "Ask the provider what it means, or try again.")
+    remedy = REMEDIES.get(error, "Ask the provider what it means, or try again.")
     if error in _DECLINED:
         return LoginFailed(error, f"{operation} was declined. {_sentence(description)}{remedy}")
     received = f"HTTP {status}" if named is None or error != canonical else f"the provider answered {named!r}"
@@ -95,7 +95,7 @@ def _error_code(error: str | None, status: int) -> str:
     """The error code of a response: of its body, unless the status says that the server is overloaded or failed."""
     if status in _RETRY_STATUSES and error not in _POLL_ERRORS:
         return "temporarily_unavailable"
-    if status >= _SERVER_ERROR and error not in {*_REMEDIES, *_POLL_ERRORS}:
+    if status >= _SERVER_ERROR and error not in {*REMEDIES, *_POLL_ERRORS}:
         return "temporarily_unavailable" if status in OVERLOADED else "server_error"
     if error is None:
         return "invalid_client" if status == _UNAUTHORIZED else "invalid_response"

@@ -39,6 +39,48 @@ def test_the_first_callback_is_accepted(listener: LoopbackListener) -> None:
     assert "frame-ancestors 'none'" in first.headers["Content-Security-Policy"]
 
 
+def test_a_callback_that_is_loaded_again(listener: LoopbackListener) -> None:
+    """Or another one with our state, as some providers send two: the page tells what is true, and nothing changes."""
+    url = f"{listener.redirect_uri}?code=c-1&state=s-1"
+    first = requests.get(url, timeout=5)
+    for again in (url, url.replace("c-1", "c-2")):
+        assert requests.get(again, timeout=5).text == first.text
+    answer = listener.answer()
+    assert answer is not None
+    assert answer.code == "c-1"
+    assert "Not the sign-in" in requests.get(url.replace("s-1", "s-2"), timeout=5).text
+
+
+@pytest.mark.parametrize(
+    "header", [{"Sec-Purpose": "prefetch;prerender"}, {"Sec-Purpose": "prefetch"}, {"Purpose": "prefetch"}]
+)
+def test_a_browser_that_loads_in_advance(listener: LoopbackListener, header: dict[str, str]) -> None:
+    """The callback is accepted when the browser opens the page, which the person then sees."""
+    url = f"{listener.redirect_uri}?code=c-1&state=s-1"
+    assert requests.get(url, headers=header, timeout=5).status_code == 503
+    assert listener.answer() is None
+    assert requests.get(url, timeout=5).ok
+    assert listener.answer() is not None
+
+
+def test_an_error_without_state(listener: LoopbackListener) -> None:
+    """It does not end the sign-in, as anybody can send it; the page shows a known code and what to do, nothing else."""
+    url = f"{listener.redirect_uri}?error_description=%3Cb%3Eevil&error="
+    text = requests.get(f"{url}invalid_scope", timeout=5).text
+    assert "invalid_scope" in text
+    assert "Ask for other scopes with scope=." in text
+    assert "evil" not in text + requests.get(f"{url}evil", timeout=5).text
+    assert listener.answer() is None
+
+
+def test_an_answer_as_a_form(listener: LoopbackListener) -> None:
+    """``response_mode=form_post`` is not taken; the page names the setting."""
+    answer = requests.post(listener.redirect_uri, data={"code": "c" * 9000, "state": "s-1"}, timeout=5)
+    assert (answer.status_code, listener.answer()) == (501, None)
+    assert "quirks=Quirks(parameters={'response_mode': 'query'})" in answer.text
+    assert requests.post(listener.probe, timeout=5).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -15,7 +15,7 @@ import error_cases  # noqa: E402 - found by the path above
 from error_cases import ACCOUNT, raised  # noqa: E402 - the same
 
 import authnb  # noqa: E402 - the same
-from authnb.oauth.error_responses import _REMEDIES  # noqa: E402 - the same
+from authnb.oauth.error_responses import REMEDIES  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,7 +160,7 @@ def codes() -> set[str]:
         "DocumentNotFound",
         *(name for name in authnb.errors.__dict__ if name.endswith(_ENDINGS)),
     }
-    return set(_REMEDIES) | {
+    return set(REMEDIES) | {
         call.args[0].value
         for path in (ROOT / "authnb").rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

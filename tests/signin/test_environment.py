@@ -360,6 +360,20 @@ def test_the_page_that_everybody_is_sent_on_to_may_be_pasted() -> None:
     assert answer.code == "c"
 
 
+@pytest.mark.parametrize("scheme", ["http://", "", "https://"])
+def test_an_address_as_the_browser_shows_it(scheme: str) -> None:
+    """Without a scheme, as iOS copies it, or with https, as browsers with HSTS for localhost ask for it."""
+    inbox = Inbox()
+    inbox.expect("http://localhost:8765/callback", "s")
+    for other in ("localhost:8766/callback", "evil.example/callback", "localhost:8765/callback/x"):
+        with pytest.raises(LoginFailed, match="begins with"):
+            inbox.submit(f"{scheme}{other}?code=c&state=s")
+    inbox.submit(f"{scheme}localhost:8765/callback?code=c&state=s")
+    answer = inbox.answer()
+    assert answer is not None
+    assert answer.code == "c"
+
+
 def test_a_proxy_by_the_environment() -> None:
     def proxy(address: str) -> str | None:
         return public_proxy(detect({"AUTHNB_PUBLIC_URL": address}, kernel=None, tty=True, platform="linux"))
