@@ -50,11 +50,14 @@ class CommandedCluster:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: list[Path] = []
 
-    def scheduler(self, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def scheduler(self, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the scheduler."""
         host, _, port = self.address.partition("://")[2].partition(":")
-        options = ["--host", host, "--port", port, "--no-dashboard"]
-        return self._start("dask_scheduler", *options, *self._tls, environment=environment)
+        options = ["--host", host, "--port", port, *(more or ["--dashboard-address", "127.0.0.1:0"])]
+        process = self._start("dask_scheduler", *options, *self._tls, environment=environment)
+        log = self.logs[-1]
+        wait_for(lambda: b"Scheduler at" in log.read_bytes(), "the scheduler", LONG)
+        return process
 
     def worker(
         self,

@@ -1,0 +1,135 @@
+"""Tasks over many expiries, with rotation and family revocation, while workers are killed and added at random.
+
+Fifteen expiries; all of them: ``AUTHNB_STORM_EXPIRIES=100 make clusters ARGS="-s -k storm"``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import sys
+import threading
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dask_clusters import commanded_cluster, wait_for_workers
+from demo_session import sign_in
+from distributed import as_completed
+from memory_search import found_in
+from support import free_port
+from token_endpoint_proxy import TokenEndpointProxy
+
+from authnb.demo import DemoProvider
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from dask_clusters import CommandedCluster
+    from distributed import Client
+
+EXPIRIES = int(os.environ.get("AUTHNB_STORM_EXPIRIES", "15"))
+TASKS = 20 * EXPIRIES  # at least
+LIFETIME = 2  # seconds of a token
+WORKERS = 4
+IN_FLIGHT = 24
+CALLS = 4  # of a task
+
+
+class Chaos:
+    """Kills workers at random and starts others."""
+
+    def __init__(self, cluster: CommandedCluster, every: int) -> None:
+        self._cluster, self._every = cluster, every  # tasks between two kills
+        self._random = random.Random(19)  # noqa: S311 - the same in each run
+        self.alive = [cluster.worker() for _ in range(WORKERS)]
+        self.killed = 0
+
+    def task_done(self, number: int) -> None:
+        if number % self._every == 0:
+            self.alive.append(self._cluster.worker())
+            victim: subprocess.Popen[bytes] = self.alive.pop(self._random.randrange(WORKERS))
+            victim.kill()
+            self.killed += 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is searched by proc(5)")
+def test_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No call is lost, each expiry takes one renewal, and the refresh token is in this process alone."""
+    renewals: list[float] = []
+
+    def on_renewal() -> str:
+        renewals.append(time.monotonic())
+        return "pass"
+
+    with (
+        DemoProvider(access_token_lifetime=LIFETIME) as demo,
+        TokenEndpointProxy(demo.issuer, on_renewal) as proxy,
+        commanded_cluster(tmp_path, free_port()) as cluster,
+    ):
+        failures = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1000"}
+        scheduler = cluster.scheduler(environment=failures)
+        chaos = Chaos(cluster, every=max(20, TASKS // 20))
+        with cluster.client() as client:
+            wait_for_workers(client, WORKERS)
+            api = sign_in(demo, proxy)
+            used = {api.token["refresh_token"]}
+            renewals.clear()
+            with api.share_with(client):
+                started = time.monotonic()
+                outcomes = run_tasks(client, api, chaos, renewals, used)
+                took = time.monotonic() - started
+                wait_for_workers(client, WORKERS)
+                processes = [scheduler, *chaos.alive]
+                look_for_refresh_tokens(client, [each.pid for each in processes], used)
+        assert set(outcomes) == {200}
+        gaps = [later - earlier for earlier, later in pairwise(renewals)]
+        assert (
+            min(gaps) > LIFETIME / 5
+        )  # a token is renewed half a second before it expires, in whole seconds
+        assert proxy.outcomes == ["pass"] * len(proxy.outcomes)
+        with capsys.disabled():
+            print(
+                f"\n{len(outcomes) // CALLS} tasks, {len(outcomes)} calls, {len(renewals)} renewals in {took:.0f} s "
+                f"(closest two: {min(gaps):.2f} s), {chaos.killed} workers killed, {len(used)} refresh tokens, all in "
+                "this process alone"
+            )
+
+
+def run_tasks(client: Client, api: Any, chaos: Chaos, renewals: list[float], used: set[str]) -> list[int]:
+    """The status of every call."""
+
+    def work(_: int) -> list[int]:
+        pause, seen = threading.Event(), []
+        for _ in range(CALLS):
+            seen.append(api.get("/stations").status_code)
+            pause.wait(0.1)
+        return seen
+
+    outcomes: list[int] = []
+    submitted = IN_FLIGHT
+    done = as_completed(client.map(work, range(IN_FLIGHT), pure=False), with_results=True)
+    for number, (_, statuses) in enumerate(done, start=1):
+        outcomes += statuses
+        used.add(api.token["refresh_token"])
+        chaos.task_done(number)
+        if submitted < TASKS or len(renewals) < EXPIRIES:
+            done.add(client.submit(work, submitted, pure=False))
+            submitted += 1
+    return outcomes
+
+
+def look_for_refresh_tokens(client: Client, processes: list[int], used: set[str]) -> None:
+    planted = secrets.token_urlsafe(32)
+    assert not any(found_in(pid, [planted]) for pid in processes)
+
+    def plant(text: str) -> None:
+        sys.planted = text  # type: ignore[attr-defined]
+
+    client.run(plant, planted)
+    client.run_on_scheduler(plant, planted)
+    for pid in processes:
+        assert found_in(pid, [planted, *used]) == {planted}
