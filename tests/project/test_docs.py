@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 PAGES = {
     name: Page(name)
     for name in (
-        *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+        *sorted(
+            f"docs/{path.name}"
+            for path in (ROOT / "docs").glob("*.md")
+            if path.name != "cluster.md"  # tests/clusters has Dask and Ray for it
+        ),
         "SECURITY.md",
         "CHANGELOG.md",
         "notebooks/TEACHING.md",

@@ -1,0 +1,31 @@
+"""docs/cluster.md: its blocks run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from code_blocks import Block, Page
+from demo_session import sign_in
+
+if TYPE_CHECKING:
+    from authnb.demo import DemoProvider
+
+PAGE = Page("docs/cluster.md")
+
+
+def test_every_python_block_has_a_test() -> None:
+    assert not PAGE.untested()
+
+
+@PAGE.block("Dask")
+async def test_dask(block: Block, demo: DemoProvider) -> None:
+    smaller = block.replacing(
+        {
+            "LocalCluster(": 'LocalCluster(n_workers=1, dashboard_address=":0", ',
+            "5000": "1000",
+        }
+    )
+    api = sign_in(demo)
+    names: dict[str, Any] = {"api": api}
+    await smaller.run(names)
+    assert names["found"] == api.get("/measurements", params={"limit": 1000}).json()["measurements"]
