@@ -19,9 +19,15 @@ back, and what to do next. Neither ever holds a token, a code, a password or a c
 
 from __future__ import annotations
 
-from typing import TypeVar
+import functools
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _Error = TypeVar("_Error", bound=BaseException)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _CLIENT_ERROR = 400
 _TRANSIENT = {
@@ -41,6 +47,34 @@ def without_frames(error: _Error) -> _Error:
     """
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def raises_without_frames(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Wrap a function that handles secrets, so that the tracebacks of its errors have no frames."""
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - interrupts too; raised again below
+            failure = error
+            failure.__dict__.setdefault("raised_at", _location(error))  # for `unexpected_error`
+        del args, kwargs
+        raise without_frames(failure)
+
+    return call
+
+
+def _location(error: BaseException) -> str:
+    """Where an error was raised: function, line and name of the file."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return "nowhere"
+    code = frame.tb_frame.f_code
+    name = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{code.co_name}, line {frame.tb_lineno} of {name}"
 
 
 class AuthnbError(Exception):
@@ -131,12 +165,9 @@ def unexpected_error(operation: str, error: Exception) -> AuthnbError:
     """`system_error`, or the error for a bug: its location without its message, which may hold a secret."""
     if (known := system_error(operation, error)) is not None:
         return known
-    import traceback  # noqa: PLC0415 - slow to load, and rarely needed
-    from pathlib import Path  # noqa: PLC0415 - the same
-
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    location = vars(error).get("raised_at") or _location(error)
     return AuthnbError(
         "unexpected",
-        f"{operation} stopped at a mistake in authnb or a library: {type(error).__name__} in {last.name}, line "
-        f"{last.lineno} of {Path(last.filename).name}. Please report it.",
+        f"{operation} stopped at a mistake in authnb or a library: {type(error).__name__} in {location}. Please "
+        "report it.",
     )

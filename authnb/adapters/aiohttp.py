@@ -80,7 +80,7 @@ class TokenMiddleware:
     async def _send(
         self, request: ClientRequest, url: str, handler: ClientHandlerType, token: Token
     ) -> ClientResponse:
-        request.headers["Authorization"] = f"Bearer {token['access_token']}"
+        request.headers["Authorization"] = token.authorization
         if (literal := literal_url(url)) is not None:
             request.url = type(request.url)(literal)  # the Host header is set already
         response = await handler(request)

@@ -84,7 +84,7 @@ def _installed() -> str:
 
 
 def _authorize(request: Any, url: str, token: Token) -> Any:
-    request.headers["Authorization"] = f"Bearer {token['access_token']}"
+    request.headers["Authorization"] = token.authorization
     if (literal := literal_url(url)) is not None:
         request.url = type(request.url)(literal)  # the Host header is set already
     return request

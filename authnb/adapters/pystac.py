@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from requests.structures import CaseInsensitiveDict
-
 if TYPE_CHECKING:
-    from requests import PreparedRequest
-
     from authnb.adapters.source import Source
 
 
@@ -23,17 +19,5 @@ class TokenModifier:
 
     def __call__(self, request: Any) -> Any:
         """Let the token sign a ``requests.Request`` when it is prepared; returns it."""
-        request.auth = self._sign
+        request.auth = self._auth
         return request
-
-    def _sign(self, request: PreparedRequest) -> PreparedRequest:
-        signed = self._auth(request)
-        signed.headers = _HiddenHeaders(signed.headers)
-        return signed
-
-
-class _HiddenHeaders(CaseInsensitiveDict[str]):
-    """Headers whose repr hides the token: pystac-client logs them at DEBUG."""
-
-    def __repr__(self) -> str:
-        return repr({**self, "Authorization": "…"})

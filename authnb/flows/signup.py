@@ -232,7 +232,8 @@ def read_account(
     if response.status_code in _CREATED:
         return text(body, endpoint_format.name) or "", {}
     if isinstance(endpoint_format.errors, tuple):
-        message = next((line for member in endpoint_format.errors if (line := text(body, member))), None)
+        lines = (text(body, member, secrets=secrets) for member in endpoint_format.errors)
+        message = next(filter(None, lines), None)
         errors = {"": message} if message else None
     else:
         errors = body.get(endpoint_format.errors)
@@ -246,8 +247,5 @@ def read_account(
 def _error_message(value: Any, secrets: list[str]) -> str:
     """A provider's message or messages about a field, as one line without secrets."""
     items = value if isinstance(value, list) else [value]
-    lines = [line for line in (text({"": item}, "") for item in items) if line]
-    message = " ".join(lines) or "This was not accepted."
-    for secret in secrets:
-        message = message.replace(secret, "…")
-    return message
+    lines = [line for line in (text({"": item}, "", secrets=secrets) for item in items) if line]
+    return " ".join(lines) or "This was not accepted."

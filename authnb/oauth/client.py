@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from authlib.common.security import generate_token
 
-from authnb.errors import AuthnbError, ProviderError
+from authnb.errors import AuthnbError, ProviderError, raises_without_frames
 from authnb.oauth.claims import request_userinfo, with_id_token_claims, with_userinfo
 from authnb.oauth.refresh import renewed_token, request_refresh
 from authnb.oauth.responses import (
@@ -134,6 +134,7 @@ class Client:
         import_module("authnb.oauth.authlib_session")
         import_module("authnb.oauth.id_token")
 
+    @raises_without_frames
     def redeem_code(self, response: AuthorizationResponse, request: AuthorizationRequest) -> dict[str, Any]:
         """The token response for an authorization code, not verified (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 
@@ -156,6 +157,7 @@ class Client:
             )
         return token
 
+    @raises_without_frames
     def complete(self, token: Mapping[str, Any], nonce: str | None) -> Token:
         """The token of a response with the person's claims: of the verified ID token and the userinfo endpoint.
 
@@ -164,6 +166,7 @@ class Client:
         """
         return with_userinfo(self, with_id_token_claims(self, token, nonce))
 
+    @raises_without_frames
     def client_credentials_token(self) -> Token:
         """A token for the client itself, without a person (RFC 6749 section 4.4).
 
@@ -180,6 +183,7 @@ class Client:
             )
         )
 
+    @raises_without_frames
     def authorize_device(self) -> DeviceAuthorization:
         """Request a device code and a user code (RFC 8628 section 3.1)."""
         operation = "Asking for a device code"
@@ -202,10 +206,12 @@ class Client:
                 provider_session(self.provider.response_timeout) as http,
             ):
                 response = http.post(url, data=body, headers=headers)
-            return read_device_authorization(response, operation, self.provider.issuer)
+            secrets = [] if self.client_secret is None else [self.client_secret]
+            return read_device_authorization(response, operation, self.provider.issuer, secrets)
 
         return authenticated(self, send, self.provider.token_endpoint_auth_methods_supported)
 
+    @raises_without_frames
     def redeem_device_code(self, device: DeviceAuthorization) -> dict[str, Any]:
         """Poll the token endpoint with a device code, once (RFC 8628 section 3.4).
 
@@ -221,6 +227,7 @@ class Client:
             **self._resource,
         )
 
+    @raises_without_frames
     def refresh(self, token: Mapping[str, Any], store: Callable[[Token], None] | None = None) -> Token:
         """Renew a token with its refresh token (RFC 6749 section 6).
 
@@ -235,6 +242,7 @@ class Client:
             self._prefetch()
         return renewed_token(self, token, self.request_refresh(token), store)
 
+    @raises_without_frames
     def request_refresh(
         self, token: Mapping[str, Any], *, resource: str | None = None, scope: str | None = None
     ) -> dict[str, Any]:
@@ -246,6 +254,7 @@ class Client:
         parameters = {"resource": resource} if resource else self._resource
         return request_refresh(self, token, scope, **parameters)
 
+    @raises_without_frames
     def exchange(
         self,
         token: Mapping[str, Any],
@@ -278,10 +287,12 @@ class Client:
             )
         return Token(response)
 
+    @raises_without_frames
     def revoke(self, token: str, token_type_hint: str) -> None:
         """Revoke a token at the provider (RFC 7009); raises `ProviderError` if it refuses."""
         revoke_token(self, token, token_type_hint)
 
+    @raises_without_frames
     def userinfo(self, token: Mapping[str, Any]) -> dict[str, Any]:
         """The claims of the userinfo endpoint (OpenID Connect Core section 5.3)."""
         return request_userinfo(self, token)

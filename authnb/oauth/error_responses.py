@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from authnb.errors import LoginFailed, ProviderError
-from authnb.transport.http import OVERLOADED, read_object, retry_after, text
+from authnb.transport.http import OVERLOADED, read_object, retry_after, text, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -62,11 +62,9 @@ def oauth_error(
     operation: str, body: Mapping[str, Any], status: int = 400, secrets: Collection[str] = ()
 ) -> LoginFailed | ProviderError:
     """The exception for an OAuth error response, without any secret that the provider repeats in it."""
-    named, description = _code_and_description(body)
+    named, description = _code_and_description(body, secrets)
     canonical = _ERROR_ALIASES.get(named or "", named)
     error = _error_code(canonical, status)
-    for secret in secrets:
-        description = description.replace(secret, "…")
     remedy = REMEDIES.get(error, "Ask the provider what it means, or try again.")
     if error in _DECLINED:
         return LoginFailed(error, f"{operation} was declined. {_sentence(description)}{remedy}")
@@ -74,7 +72,7 @@ def oauth_error(
     return ProviderError(error, f"{operation} failed: {received}. {_sentence(description)}{remedy}")
 
 
-def _code_and_description(body: Mapping[str, Any]) -> tuple[str | None, str]:
+def _code_and_description(body: Mapping[str, Any], secrets: Collection[str]) -> tuple[str | None, str]:
     """The error code and its description, also where they are in an object or have other names.
 
     Under another name a code counts only if it is a known one.
@@ -82,12 +80,14 @@ def _code_and_description(body: Mapping[str, Any]) -> tuple[str | None, str]:
     error = body.get("error")
     members = error if isinstance(error, Mapping) else body
     code = error if isinstance(error, str) and re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII) else None
+    if code is not None and without_secrets(code, secrets) != code:
+        code = None
     if code is None:
         others = [value for name in _CODE_MEMBERS if isinstance(value := members.get(name), str)]
         code = next((value for value in others if value in _KNOWN_CODES), None)
-    descriptions = [text(members, name) for name in _DESCRIPTION_MEMBERS]
+    descriptions = [text(members, name, secrets=secrets) for name in _DESCRIPTION_MEMBERS]
     if code is None:
-        descriptions.append(text(body, "error"))
+        descriptions.append(text(body, "error", secrets=secrets))
     return code, next((value for value in descriptions if value and value != code), "")
 
 

@@ -84,7 +84,7 @@ def renewed_token(
         warnings.warn(
             f"{client.provider.host} renewed the sign-in with an ID token that cannot be accepted, so session.user "
             "stays as it was. If it happens again, tell the provider.",
-            stacklevel=3,
+            stacklevel=4,
         )
         return new
     except ProviderError:

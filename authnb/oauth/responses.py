@@ -19,7 +19,7 @@ from authlib.oauth2.rfc6749 import OAuth2Token
 from authnb.errors import ProviderError
 from authnb.oauth.error_responses import oauth_error, read_oauth_error
 from authnb.transport.addresses import MAX_ADDRESS, is_readable_address, points_here_from
-from authnb.transport.http import read_object, text
+from authnb.transport.http import read_object, text, without_secrets
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,15 @@ _MAX_USER_CODE = 40  # characters
 _MIN_INTERVAL, _MAX_INTERVAL = 1.0, 60.0  # seconds between two device polls
 
 
+class Authorization(str):
+    """The value of an ``Authorization`` header, whose repr hides the token: HTTP clients show headers."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'Bearer …'"
+
+
 class Token(OAuth2Token):
     """A token response (RFC 6749 section 5.1), an `OAuth2Token` of Authlib's whose repr shows no secret.
 
@@ -89,6 +98,12 @@ class Token(OAuth2Token):
         return f"Token({', '.join(hidden + shown)})"
 
     __str__ = __repr__
+    __sentry_repr__ = __repr__  # Sentry copies the members of dicts from the variables of frames
+
+    @property
+    def authorization(self) -> Authorization:
+        """The value of the ``Authorization`` header (RFC 6750 section 2.1)."""
+        return Authorization(f"Bearer {self['access_token']}")
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError(
@@ -210,7 +225,8 @@ def read_token(
     if not isinstance(token_type, str) or token_type.strip().lower() not in _BEARER:
         raise ProviderError(
             "unsupported_token_type",
-            f"{operation} failed: a token of type {str(token_type)[:40]!r} came back; authnb uses Bearer (RFC 6750).",
+            f"{operation} failed: a token of type {without_secrets(str(token_type), secrets)[:40]!r} "
+            "came back; authnb uses Bearer (RFC 6750).",
         )
     token: dict[str, Any] = {k: v for k, v in body.items() if k not in _NORMALIZED_MEMBERS}
     token["token_type"] = "Bearer"  # noqa: S105 - a scheme, no secret
@@ -245,17 +261,17 @@ def _renewable_until(body: Mapping[str, Any], issued_at: float) -> dict[str, int
 
 
 def read_device_authorization(
-    response: requests.Response, operation: str, issuer: str
+    response: requests.Response, operation: str, issuer: str, secrets: Collection[str] = ()
 ) -> DeviceAuthorization:
     """Read a device authorization response (RFC 8628 section 3.2) of this issuer; raises for an error.
 
     ``verification_uri_complete`` is dropped unless it is on the host that the person reads in ``verification_uri``.
     """
     if not response.ok or not response.content:
-        raise read_oauth_error(response, operation)
+        raise read_oauth_error(response, operation, secrets)
     body = read_object(response, operation)
     if body.get("error"):
-        raise read_oauth_error(response, operation)
+        raise read_oauth_error(response, operation, secrets)
     device_code, user_code = body.get("device_code"), body.get("user_code")
     # Google uses verification_url, the name in early drafts
     address = body.get("verification_uri") or body.get("verification_url")

@@ -65,7 +65,8 @@ def request_token(client: RegisteredClient, operation: str, **parameters: str | 
     """The token response for a grant (RFC 6749 section 5.1); ``operation`` begins the text of an error."""
     provider = client.provider
     endpoint = provider.require_endpoint("token_endpoint", "Nobody can sign in there without one.")
-    secrets = [v for k, v in parameters.items() if k in _SECRET_PARAMETERS and v]
+    sent = [value for name, value in parameters.items() if name in _SECRET_PARAMETERS]
+    secrets = list(filter(None, [*sent, client.client_secret]))
     sent_at = provider.clock.local_time()
 
     def read(response: requests.Response) -> _NormalizedResponse:
@@ -114,7 +115,7 @@ def revoke_token(client: RegisteredClient, token: str, token_type_hint: str) -> 
                 endpoint, token=token, token_type_hint=token_type_hint, auth=session.client_auth(method)
             )
         if not response.ok:
-            raise read_oauth_error(response, operation, secrets=[token])
+            raise read_oauth_error(response, operation, list(filter(None, [token, client.client_secret])))
 
     authenticated(client, send, supported)
 

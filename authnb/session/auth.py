@@ -19,7 +19,14 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
 from authnb.compat import register_fork_aware
-from authnb.errors import AuthnbError, InvalidToken, LoginRequired, unexpected_error, without_frames
+from authnb.errors import (
+    AuthnbError,
+    InvalidToken,
+    LoginRequired,
+    raises_without_frames,
+    unexpected_error,
+    without_frames,
+)
 from authnb.session.renewal import expires_soon
 from authnb.storage.base import MemoryStorage
 from authnb.transport.exchange import observe
@@ -113,6 +120,8 @@ class TokenAuth(OAuth2Auth):
         signer = OAuth2Auth(token, self.token_placement)
         signer.hooks = self.hooks
         signer(request)
+        if self.token_placement == "header":  # noqa: S105 - where it is, no password
+            request.headers["Authorization"] = token.authorization  # hidden where the headers are shown
         request.__class__ = _SignedRequest
         request.register_hook("response", partial(self._handle_response, token))  # type: ignore[no-untyped-call] # requests'
         return request
@@ -138,6 +147,7 @@ class TokenAuth(OAuth2Auth):
                 "the environment, NO_PROXY=127.0.0.1,localhost,::1, or give no proxies= for it.",
             )
 
+    @raises_without_frames
     def fresh_token(self, url: str) -> Token:
         """The token for a request to this URL, renewed first if it expires soon."""
         self.check(url)
@@ -285,11 +295,12 @@ class TokenAuth(OAuth2Auth):
                 break
         self._rejected = token, time.monotonic() + _REJECTED_TOKEN_BACKOFF
 
+    @raises_without_frames
     def _handle_response(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
         request = response.request
         retries = self.tokens_after_401(sent)
         # After a redirect to another origin the request has no token, and gets none
-        carried = request.headers.get("Authorization") == f"Bearer {sent['access_token']}"
+        carried = request.headers.get("Authorization") == sent.authorization
         while response.status_code == UNAUTHORIZED and carried and _can_resend(request):
             observe(response, **kwargs)  # in order: before the renewal
             try:
@@ -301,7 +312,7 @@ class TokenAuth(OAuth2Auth):
                 break
             response.close()
             retry = request.copy()
-            retry.headers["Authorization"] = f"Bearer {token['access_token']}"
+            retry.headers["Authorization"] = token.authorization
             result: requests.Response = response.connection.send(retry, **kwargs)
             result.request = retry
             result.history = [*response.history, response]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from authnb.compat import register_fork_aware
-from authnb.errors import without_frames
+from authnb.errors import raises_without_frames, without_frames
 from authnb.oauth.authlib_session import ClientSession
 from authnb.oauth.responses import Token
 from authnb.session.auth import TokenAuth, origin, signed_out_error
@@ -19,26 +18,11 @@ from authnb.transport.failures import environment_error
 from authnb.transport.http import disconnect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import requests
 
 API_TIMEOUT = (5.0, 60.0)  # seconds to connect, and to wait for the next byte
-
-
-def raises_without_frames(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function that handles secrets, so that the tracebacks of its errors have no frames."""
-
-    @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(*args, **kwargs)
-        except BaseException as error:  # noqa: BLE001 - interrupts too; raised again below
-            failure = error
-        del args, kwargs
-        raise without_frames(failure)
-
-    return call
 
 
 class GuardedSession(ClientSession):
@@ -105,6 +89,7 @@ class GuardedSession(ClientSession):
         """Whether a redirect drops the token: whenever the origin changes."""
         return origin(old_url) != origin(new_url)
 
+    @raises_without_frames
     def ensure_active_token(self, token: Any = None) -> bool | None:  # noqa: ARG002 - Authlib's signature
         """Renew the token if it expires soon; concurrent callers share one renewal."""
         renewer = self.token_auth.renewer

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authnb.adapters.source import AccessToken
-from authnb.errors import LoginRequired, ProviderError, ShareError
+from authnb.errors import LoginRequired, ProviderError, ShareError, raises_without_frames
 from authnb.oauth.client import Client
 from authnb.oauth.provider import Provider
-from authnb.oauth.responses import Token
+from authnb.oauth.responses import Authorization, Token
 from authnb.session.auth import Headers, TokenAuth, origin, signed_out_error
-from authnb.session.guarded_session import GuardedSession, raises_without_frames
+from authnb.session.guarded_session import GuardedSession
 from authnb.session.renewal import LEEWAY, SignedOut, TokenRenewer
 from authnb.storage.base import Account, MemoryStorage
 from authnb.transport.text import printable
@@ -390,7 +390,7 @@ class Session(GuardedSession):
         Raises `AuthnbError` for a URL outside ``api``, and if a proxy of the environment would read the token. The
         other client is responsible for dropping the header on a redirect to another origin.
         """
-        return Headers(Authorization=f"Bearer {self.access_token(url).token}")
+        return Headers(Authorization=Authorization(f"Bearer {self.access_token(url).token}"))
 
     def logout(self) -> SignedOut:
         """Remove the tokens from this session and its storage, and revoke them (RFC 7009); the result of each step.

@@ -15,7 +15,7 @@ from copy import copy
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
 from urllib.request import getproxies, getproxies_environment
 
 import requests
@@ -30,7 +30,7 @@ from authnb.transport.localhost import LocalhostAdapter
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 CONNECT_TIMEOUT = 5.0  # seconds
 OVERLOADED = frozenset({408, 425, 429, 502, 503, 504})  # statuses of a request that may succeed later
@@ -39,6 +39,7 @@ _ENVIRONMENT_TRIES = 10  # attempts to read the environment before a failure is 
 _MAX_DEPTH = 32  # levels of JSON arrays and objects
 _FORM, _MAX_FORM_FIELDS = "application/x-www-form-urlencoded", 100
 
+_WORD = re.compile(r"[\w.~+/=-]{12,}")  # of the characters of a token (RFC 6750 section 2.1)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 S = TypeVar("S", bound=requests.Session)
@@ -339,9 +340,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, until - now), MAX_RETRY_AFTER)
 
 
-def text(source: Mapping[str, Any], name: str, limit: int = 300) -> str | None:
-    """A member of a response as one printable line without control characters, or None."""
+def text(source: Mapping[str, Any], name: str, limit: int = 300, secrets: Collection[str] = ()) -> str | None:
+    """A member of a response as one printable line without control characters and these secrets, or None."""
     value = source.get(name)
     if not isinstance(value, str):
         return None
-    return printable(value, limit) or None
+    return printable(without_secrets(value, secrets), limit) or None
+
+
+def without_secrets(value: str, secrets: Collection[str]) -> str:
+    """A text in which a provider may repeat what it was sent: without these, quoted or not, and pieces of them."""
+    if not secrets:
+        return value
+    for secret in secrets:
+        value = value.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    return _WORD.sub(
+        lambda word: "…" if any(word[0].strip(".") in each for each in secrets) else word[0], value
+    )

@@ -218,3 +218,24 @@ def test_resource_goes_with_authorization_and_token_requests() -> None:
         ]
         assert [each.get("resource") for each in sent] == [["https://api.example.org/"]] * 5
         assert [each.get("audience") for each in sent] == [["api"], None, ["api"], None, None]
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda client: client.client_credentials_token(),
+        lambda client: client.refresh({"refresh_token": "refresh-token-1"}),
+        lambda client: client.revoke("access-token-1", "access_token"),
+        lambda client: client.authorize_device(),
+    ],
+    ids=("client_credentials", "refresh", "revoke", "device"),
+)
+def test_a_client_secret_that_the_provider_repeats_is_not_shown(send: Any) -> None:
+    secret = "planted/client+secret"
+    with Server() as server:
+        said = f"The client c with the secret {secret} is unknown"
+        server.json("/", {"error": "invalid_client", "error_description": said}, 401)
+        names = ("token_endpoint", "revocation_endpoint", "device_authorization_endpoint")
+        provider = Provider(server.url, **dict.fromkeys(names, f"{server.url}/"))
+        with pytest.raises(ProviderError, match="The client c with the secret … is unknown"):
+            send(Client(provider, client_id="c", client_secret=secret))

@@ -154,6 +154,35 @@ def test_an_oauth_error_repeats_no_secret() -> None:
     assert error.error == "invalid_grant"
 
 
+LONG = "".join(f"{chr(97 + n % 26)}{n % 10}" for n in range(400))
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (LONG, LONG),  # longer than what is shown of a description
+        (LONG, f"{LONG[:60]}..."),
+        ("with/slashes+and=more", "with%2Fslashes%2Band%3Dmore"),
+        ("with a \u200d joiner", "with a \u200d joiner"),  # which is not shown
+    ],
+)
+def test_an_oauth_error_repeats_no_piece_of_a_secret(secret: str, said: str) -> None:
+    """Cut by the provider or by us, in a URL's form, or as its error code."""
+    body = {"error": "invalid_grant", "error_description": f"The token {said} has been revoked"}
+    error = oauth_error("Testing", body, 400, [secret])
+    assert "The token … has been revoked" in str(error)
+    error = oauth_error("Testing", {"error": LONG[:80]}, 400, [LONG])
+    assert LONG[:12] not in str(error)
+
+
+def test_an_oauth_error_says_the_rest() -> None:
+    """Words that are in no secret stay, long ones too."""
+    said = "The client_id https://client.example.org/metadata.json is not registered for refresh_token"
+    error = oauth_error("Testing", {"error": "unauthorized_client", "error_description": said}, 400, [LONG])
+    assert said in str(error)
+    assert error.error == "unauthorized_client"
+
+
 def test_an_oauth_error_is_printable() -> None:
     error = oauth_error("Testing", {"error": "x\x1b[2J\n\u202e", "error_description": "a\x00b"})
     assert str(error).isprintable()
