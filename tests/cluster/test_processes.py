@@ -389,7 +389,8 @@ def test_strangers_are_not_answered(demo: DemoProvider, token_proxy: TokenEndpoi
         address = channel_address(api)
         age(api)
         held = []
-        for sent in (b"", b"{}\n", b"[" * 5000 + b"\n", b"x" * (1 << 21), b"0" * 64 + b' {"serial": 0}\n'):
+        forged = b"0" * 64 + b' {"process": 1, "serial": 0, "has": "", "patience": 0}\n'
+        for sent in (b"", b"{}\n", b"[" * 5000 + b"\n", b"x" * (1 << 21), forged):
             stranger = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
             stranger.connect(address)
             with suppress(ConnectionError):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -65,6 +67,32 @@ def server() -> Iterator[Server]:
 def test_every_python_block_has_a_test() -> None:
     assert sum(len(page.blocks) for page in PAGES.values()) >= 8
     assert {name: page.untested() for name, page in PAGES.items() if page.untested()} == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@SESSION.block("Processes of this machine")
+async def test_tasks_of_a_pool_use_the_session(
+    block: Block, demo: DemoProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a notebook, where the function is found by the process that is forked."""
+    cell = ModuleType("cell_of_the_docs")
+    monkeypatch.setitem(sys.modules, cell.__name__, cell)
+    vars(cell).update(api=sign_in(demo), forked=multiprocessing.get_context("fork"))
+    await block.replacing({"ProcessPoolExecutor()": "ProcessPoolExecutor(2, forked)"}).run(vars(cell))
+    assert [len(page["measurements"]) for page in vars(cell)["pages"]] == [100] * 5
+
+
+@SESSION.block("Processes of this machine", 2)
+async def test_a_program_reads_the_session_from_its_standard_input(
+    block: Block, demo: DemoProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = block.source.partition("# ")[2]
+    (tmp_path / "job.py").write_text(
+        f"import pickle, sys\n{load}\nopen('answer', 'w').write(str(api.get('/stations').status_code))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    await block.run({"api": sign_in(demo)})
+    assert (tmp_path / "answer").read_text() == "200"
 
 
 @pytest.mark.usefixtures("_ada_signs_in")
