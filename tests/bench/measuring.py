@@ -35,6 +35,7 @@ MEASURES = (
     "adapter_calls",
     "async_expiry",
     "served",
+    "shares",
     "stampede",
     "memory",
     "identity",
