@@ -88,6 +88,7 @@ class TokenMiddleware:
             notify(
                 HTTPExchange(
                     sender="client",
+                    receiver="API",
                     method=request.method,
                     url=url,
                     headers=dict(request.headers),

@@ -103,6 +103,7 @@ def _observe(response: Any, previous: Any = None) -> Any:
         notify(
             HTTPExchange(
                 sender="client",
+                receiver="API",
                 method=request.method,
                 url=str(request.url),
                 headers=dict(request.headers),

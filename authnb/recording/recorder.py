@@ -168,6 +168,8 @@ class Recording:
 
     def _receiver(self, exchange: HTTPExchange) -> str:
         parts = urlsplit(exchange.url)
+        if exchange.receiver is not None:
+            return exchange.receiver
         if exchange.sender == "client":
             authorization = next((v for k, v in exchange.headers.items() if k.lower() == "authorization"), "")
             to_api = authorization.startswith("Bearer ") and not parts.path.endswith("/userinfo")

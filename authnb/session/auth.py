@@ -29,7 +29,7 @@ from authnb.errors import (
 )
 from authnb.session.renewal import expires_soon
 from authnb.storage.base import MemoryStorage
-from authnb.transport.exchange import observe
+from authnb.transport.exchange import observe_api
 from authnb.transport.http import is_secure, passes_proxy_in_clear
 from authnb.transport.localhost import use_literal_address
 
@@ -302,7 +302,7 @@ class TokenAuth(OAuth2Auth):
         # After a redirect to another origin the request has no token, and gets none
         carried = request.headers.get("Authorization") == sent.authorization
         while response.status_code == UNAUTHORIZED and carried and _can_resend(request):
-            observe(response, **kwargs)  # in order: before the renewal
+            observe_api(response, **kwargs)  # in order: before the renewal
             try:
                 token = next(retries, None)
             except AuthnbError:
@@ -317,8 +317,8 @@ class TokenAuth(OAuth2Auth):
             result.request = retry
             result.history = [*response.history, response]
             response = result
-        if observe not in request.hooks["response"]:  # not one of our sessions
-            observe(response, **kwargs)
+        if observe_api not in request.hooks["response"]:  # not one of our sessions
+            observe_api(response, **kwargs)
         return response
 
 

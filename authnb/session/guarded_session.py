@@ -13,7 +13,7 @@ from authnb.oauth.authlib_session import ClientSession
 from authnb.oauth.responses import Token
 from authnb.session.auth import TokenAuth, origin, signed_out_error
 from authnb.session.renewal import expires_soon
-from authnb.transport.exchange import observe, observers
+from authnb.transport.exchange import observe, observe_api, observers
 from authnb.transport.failures import environment_error
 from authnb.transport.http import disconnect
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import requests
 
+# A redirect with status 307 would repeat refresh token and client secret at another origin
+_TO_PROVIDER = {"allow_redirects": False, "hooks": {"response": [observe]}}
 API_TIMEOUT = (5.0, 60.0)  # seconds to connect, and to wait for the next byte
 
 
@@ -143,16 +145,17 @@ class GuardedSession(ClientSession):
         """The response of the introspection endpoint (RFC 7662)."""
         return super().introspect_token(*args, **kwargs)
 
-    # A redirect with status 307 would repeat refresh token and client secret at another origin
-
     def _fetch_token(self, *args: Any, **kwargs: Any) -> Any:
-        return super()._fetch_token(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
+        return super()._fetch_token(*args, **{**_TO_PROVIDER, **kwargs})  # type: ignore[misc] # not in the stubs
 
     def _http_post(self, *args: Any, **kwargs: Any) -> Any:
-        return super()._http_post(*args, **{"allow_redirects": False, **kwargs})  # type: ignore[misc] # not in the stubs
+        return super()._http_post(*args, **{**_TO_PROVIDER, **kwargs})  # type: ignore[misc] # not in the stubs
 
 
 def _with_observer(hooks: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The hooks of a request plus `observe`; added per request, because merging hooks takes time."""
+    """The hooks of a request plus `observe_api`; added per request, because merging hooks takes time."""
     given = (hooks or {}).get("response") or []
-    return {**(hooks or {}), "response": [*(given if isinstance(given, list | tuple) else [given]), observe]}
+    return {
+        **(hooks or {}),
+        "response": [*(given if isinstance(given, list | tuple) else [given]), observe_api],
+    }

@@ -20,6 +20,7 @@ class HTTPExchange:
     """A request and its response. ``status`` is None where the response is not seen: a browser got it."""
 
     sender: str  # "client" or "browser"
+    receiver: str | None = None  # "API" where that is known
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -46,7 +47,7 @@ def notify_failure(request: requests.PreparedRequest, error: Exception) -> None:
         notify(_exchange(request, error=type(error).__name__))
 
 
-def observe(response: requests.Response, *_: Any, **send_kwargs: Any) -> None:
+def observe(response: requests.Response, *_: Any, receiver: str | None = None, **send_kwargs: Any) -> None:
     """Show every observer a response, once: a response hook for ``requests``. A streamed body is not read."""
     if observers and response not in _observed:
         _observed.add(response)
@@ -55,11 +56,17 @@ def observe(response: requests.Response, *_: Any, **send_kwargs: Any) -> None:
         notify(
             _exchange(
                 response.request,
+                receiver=receiver,
                 status=response.status_code,
                 response_headers=headers,
                 response_body=response_body,
             ),
         )
+
+
+def observe_api(response: requests.Response, *args: Any, **send_kwargs: Any) -> None:
+    """As `observe`, for calls of an API, whatever they look like."""
+    observe(response, *args, receiver="API", **send_kwargs)
 
 
 def _exchange(request: requests.PreparedRequest, **outcome: Any) -> HTTPExchange:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import requests
+from demo_session import sign_in
 from servers import Server
 
 import authnb
@@ -14,6 +16,7 @@ from authnb.transport.http import provider_session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from authnb.demo import DemoProvider
     from authnb.recording.recorder import Recording
 
 PERSONAL = "Ada-Lovelace-1815"
@@ -37,6 +40,42 @@ def test_an_api_call_shows_no_path_and_no_names(server: Server) -> None:
         headers = {"Authorization": "Bearer at-1"}
         recording.watch(session).post(url, json={PERSONAL: PERSONAL}, headers=headers, timeout=20)
     assert PERSONAL not in shown(recording)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda api, url: api.get(f"{url}/userinfo"),
+        lambda api, url: requests.get(f"{url}/userinfo", auth=api.requests_auth, timeout=20),
+        lambda api, url: httpx.get(f"{url}/userinfo", auth=api.httpx_auth),
+        lambda api, url: api.get(f"{url}/metadata", withhold_token=True),
+        lambda api, url: api.get(f"{url}/keys", withhold_token=True),
+        lambda api, url: api.get(f"{url}?token=1&{PERSONAL}=1", withhold_token=True),
+        lambda api, url: api.post(url, data={"client_id": PERSONAL}, withhold_token=True),
+        lambda api, url: api.post(url, data={"grant_type": PERSONAL}, auth=("user", "password")),
+    ],
+)
+def test_an_api_call_that_looks_like_a_providers_is_still_one(
+    demo: DemoProvider, server: Server, call: Any
+) -> None:
+    """By its path, its parameters or its answer, and by another client or without the token."""
+    url = f"{server.url}/patients/{PERSONAL}"
+    for name in ("", "/userinfo", "/metadata", "/keys"):
+        server.json(f"/patients/{PERSONAL}{name}", {"keys": [], PERSONAL: 1, "issuer": PERSONAL})
+    api = sign_in(demo, api=server.url)
+    with authnb.record() as recording:
+        call(api, url)
+    assert PERSONAL not in shown(recording)
+    assert [each.receiver for each in recording.exchanges] == ["API"]
+
+
+def test_a_token_request_by_hand_is_the_providers(demo: DemoProvider) -> None:
+    """Of the drop-in for Authlib's session, too."""
+    api = sign_in(demo)
+    with authnb.record() as recording:
+        api.refresh_token(f"{demo.issuer}/token", refresh_token=api.token["refresh_token"])
+    (exchange,) = recording.exchanges
+    assert (exchange.receiver, exchange.address) == ("provider", "http://127.0.0.1:PORT/token")
 
 
 def test_an_api_call_shows_method_origin_and_status(server: Server) -> None:
