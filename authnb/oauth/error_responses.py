@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import requests
 
-_UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY_REQUESTS, _SERVER_ERROR = 401, 403, 429, 500
 _RETRY_STATUSES = {408, 425, 429}  # RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4
 _POLL_ERRORS = {"authorization_pending", "slow_down", "expired_token"}  # RFC 8628 section 3.5
 
@@ -118,7 +118,10 @@ def read_oauth_error(
         body = read_object(response, operation, any_encoding=True)
     except ProviderError:
         body = {"error_description": response.text} if _is(response, "text/plain") else {}
-    error = oauth_error(operation, body, response.status_code, secrets)
+    status, wait = response.status_code, retry_after(response.headers)
+    if status == _FORBIDDEN and wait is not None and _code_and_description(body)[0] is None:
+        status = _TOO_MANY_REQUESTS  # a rate limit, as GitHub and gateways tell it
+    error = oauth_error(operation, body, status, secrets)
     if not body and error.error in _WITHOUT_CODE and _is(response, "text/html"):
         error = ProviderError(
             error.error,
@@ -126,6 +129,5 @@ def read_oauth_error(
             "the way may have sent it: try again, or from another network; else ask the provider.",
         )
     if isinstance(error, ProviderError):
-        error.retry_after = retry_after(response.headers)
-        error.status = response.status_code
+        error.retry_after, error.status = wait, status
     return error

@@ -241,11 +241,7 @@ class TokenRenewer:
         if newer is not None:
             return newer
         self._mark_refused(token)
-        raise LoginRequired(
-            "login_required",
-            f"{host} no longer renews this sign-in ({_reason(failure)}): it was ended there, or used up elsewhere. Run "
-            "the cell that signs in again.",
-        )
+        raise LoginRequired("login_required", _why_refused(host, failure))
 
     def _try_refresh(
         self, client: Client, token: Token, stored: SignIn | None
@@ -300,9 +296,16 @@ class TokenRenewer:
         return expires_soon(token, self.client.provider.clock.now())
 
 
-def _reason(failure: ProviderError | LoginFailed) -> str:
-    status = getattr(failure, "status", None)
-    return f"HTTP {status}" if failure.error == "invalid_response" else failure.error
+def _why_refused(host: str, failure: ProviderError | LoginFailed) -> str:
+    if isinstance(failure, ProviderError) and failure.error == "invalid_response":
+        return (
+            f"{host} did not renew this sign-in: HTTP {failure.status} came back without an error code, perhaps from a "
+            "firewall or proxy on the way. Run the cell that signs in again, from another network if need be."
+        )
+    return (
+        f"{host} no longer renews this sign-in ({failure.error}): it was ended there, or used up elsewhere. Run the "
+        "cell that signs in again."
+    )
 
 
 def _same_token(token: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

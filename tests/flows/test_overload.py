@@ -15,7 +15,7 @@ from provider import CLIENT, Answer
 from provider import Server as HostileServer
 from servers import Server
 
-from authnb.errors import ProviderError
+from authnb.errors import LoginFailed, ProviderError
 from authnb.flows import Pending, Verification, device_flow, drive, loopback_flow
 from authnb.oauth.client import Client
 from authnb.oauth.provider import Provider
@@ -86,6 +86,17 @@ def test_overload_is_not_final(server: Server, status: int, body: str, kind: Any
     assert token["access_token"] == "at"
     assert server.paths().count("/token") == 2
     assert waits == ([2, 4] if kind is device_flow else [1])
+
+
+@pytest.mark.parametrize("kind", [device_flow, loopback_flow])
+def test_a_rate_limit_told_as_403(server: Server, kind: Any) -> None:
+    """With ``Retry-After`` and without an error code of OAuth; with one it is a refusal."""
+    respond(server, "/token", (403, {"Retry-After": "3", "Content-Type": "text/html"}, b"<title>Slow"), TOKEN)
+    token, waits = run(kind(client(server)))
+    assert (token["access_token"], waits[-1]) == ("at", 3 if kind is loopback_flow else 4)
+    respond(server, "/token", (403, {"Retry-After": "3", **JSON}, b'{"error": "access_denied"}'), TOKEN)
+    with pytest.raises(LoginFailed):
+        run(kind(client(server)))
 
 
 @pytest.mark.parametrize(("kind", "first"), [(device_flow, [2]), (loopback_flow, [])])

@@ -180,6 +180,14 @@ def test_a_revocation_error_quotes_the_provider(scenario: Scenario) -> None:
         assert "t-SECRET" not in str(caught.value)
 
 
+def test_a_token_that_cannot_be_revoked(scenario: Scenario) -> None:
+    """RFC 7009 section 2.2.1: as JSON Web Tokens at some providers."""
+    scenario.metadata["revocation_endpoint"] = f"{scenario.issuer}/revoke"
+    scenario.overrides["revoke"] = lambda: as_json({"error": "unsupported_token_type"}, 400)
+    with pytest.raises(ProviderError, match="That token ends when it expires"):
+        client(scenario).revoke("at", "access_token")
+
+
 def test_the_lifetime_counts_from_the_request() -> None:
     """Its life began at the provider, while the answer was still on its way."""
     asked: list[float] = []

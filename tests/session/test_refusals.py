@@ -60,6 +60,19 @@ def test_a_refusal_leads_to_a_sign_in(
     assert session.get("/stations").ok, "the session of before uses the new sign-in"
 
 
+@pytest.mark.parametrize(("outcome", "ended"), [("denied", True), ("gone", False), ("message", False)])
+def test_a_refusal_without_a_code_is_not_explained(
+    session: Session, token_proxy: TokenEndpointProxy, outcome: str, *, ended: bool
+) -> None:
+    """Nobody knows whether the provider sent it, so the text does not say that the sign-in was ended there."""
+    token_proxy.outcome = lambda: outcome
+    age(session)
+    with pytest.raises(LoginRequired) as caught:
+        session.get("/stations")
+    assert ("it was ended there" in caught.value.description) is ended
+    assert ("without an error code" in caught.value.description) is not ended
+
+
 def test_a_refusal_is_remembered_for_the_next_kernel(
     demo: DemoProvider, token_proxy: TokenEndpointProxy, tmp_path: Path
 ) -> None:
