@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 _LOOK = 2.0  # seconds between two looks at the stored sign-in, which authnb logout removes
 _LONGEST_PAUSE = 30.0  # seconds between two attempts to renew, while the provider is in trouble
-_CLOCK_LOOK = 60.0  # seconds between two looks at the clock: a computer may be suspended
+# Seconds between two looks at the clock and at signals: a computer may be suspended; and a signal that another thread
+# receives, as after SIGCONT, which Slurm sends before SIGTERM, does not wake the main thread
+_CLOCK_LOOK = 1.0
 _LINE = 1000  # characters
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -26,7 +27,6 @@ from authnb.storage.files import FileStorage, home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from token_endpoint_proxy import TokenEndpointProxy
 
@@ -53,7 +53,7 @@ class Agent:
             lambda: "\n" in self.out.read_text() or self.process.poll() is not None, "the path of the file"
         )
         assert self.process.poll() is None, self.err.read_text()
-        return type(self.out)(self.out.read_text().splitlines()[0])
+        return Path(self.out.read_text().splitlines()[0])
 
     def ended(self) -> int:
         """Its exit code, once it has ended."""
@@ -271,23 +271,19 @@ def test_the_token_is_in_the_file_alone(short: DemoProvider, tmp_path: Path, pri
     with Agent(tmp_path, "--file", str(path)) as agent:
         seen = {read(agent.path())}
         wait_for(lambda: seen.add(read(path)) or len(seen) == 2, "another token")
-        token = dict(stored(session).token)
-        secrets = {*seen, token["access_token"], token["refresh_token"], session.token["refresh_token"]}
-        proc = f"/proc/{agent.process.pid}"
-        process = [f"{proc}/{name}" for name in ("cmdline", "environ") if os.path.isdir(proc)]  # noqa: PTH112
-        files = [str(file) for file in (*tmp_path.rglob("*"), *home().rglob("*")) if file.is_file()]
-        assert {str(path), str(agent.out), str(agent.err)} <= set(files)
-        found = set()
-        for name in process + files:
-            try:
-                with open(name, "rb") as file:  # noqa: PTH123 - also of /proc
-                    content = file.read()
-            except FileNotFoundError:  # a temporary one
-                continue
-            found |= {name for secret in secrets if secret.encode() in content}
-        assert found <= {str(path)}
-        with path.open("rb") as file:
-            assert file.read().decode() not in {token["refresh_token"], session.token["refresh_token"]}
+        agent.process.send_signal(signal.SIGSTOP)  # the files stay as they are while they are looked through
+        try:
+            token = stored(session).token
+            tokens = {*seen, read(path), token["access_token"]}
+            refresh_tokens = {token["refresh_token"], session.token["refresh_token"]}
+            process = [Path(f"/proc/{agent.process.pid}/{name}") for name in ("cmdline", "environ")]
+            files = [file for file in (*tmp_path.rglob("*"), *home().rglob("*"), *process) if file.is_file()]
+            content = {file: file.read_bytes() for file in files}
+        finally:
+            agent.process.send_signal(signal.SIGCONT)
+    assert {path, agent.out, agent.err} <= set(files)
+    assert {file for file in files if any(each.encode() in content[file] for each in tokens)} == {path}
+    assert not [file for file in files if any(each.encode() in content[file] for each in refresh_tokens)]
 
 
 def test_a_file_that_is_taken(demo: DemoProvider, tmp_path: Path, private: Path) -> None:
