@@ -52,7 +52,7 @@ def rank_modes(
             mode=mode, reason=f"{remote}, so {consequence}." if remote else _sentence(f"{consequence}.")
         )
 
-    code = "you enter a code there" if remote else "a code can be entered on any device"
+    code = "you enter a code there" if remote else "you enter a code at the provider"
     devices = [choice("device", code)] if device else []
     paste = choice("paste", "you paste the URL on which your browser ends")
     page = [choice("page", "the callback arrives through a page of your Jupyter server")]

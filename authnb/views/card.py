@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.errors import AuthnbError
-from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row
+from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, where_to_open
 from authnb.views.form import form_element
 from authnb.views.person import confirm, initial, signed_in
 
@@ -262,7 +262,7 @@ def _code(login: Login, verification: Verification, clicks_unheard: str | None) 
         [
             "div",
             {},
-            ["p", {}, "On any device, open ", page, " and enter"],
+            ["p", {}, "Open ", page, f" {where_to_open(verification.uri)} and enter"],
             row(["span", attributes, code], copy(code)),
             row(opener, cancel()),
         ],

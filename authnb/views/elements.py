@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from authnb.transport.addresses import may_be_loopback
+
 Node = str | list[Any]
 
 NEW_TAB = {"target": "_blank", "rel": "noopener noreferrer"}
@@ -46,3 +48,8 @@ def cancel() -> Node:
 def copy(text: str) -> Node:
     """A button that copies ``text`` to the clipboard."""
     return ["button", {"type": "button", "data-copy": text}, "Copy"]
+
+
+def where_to_open(address: str) -> str:
+    """Where a person can open the page for a user code: one on a loopback address, on no other device."""
+    return "in your browser" if may_be_loopback(address) else "on any device"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from authnb.errors import AuthnbError
 from authnb.transport.text import printable
+from authnb.views.elements import where_to_open
 from authnb.views.prompt import ask_choice, notebook_line, prompt_for_address, say, terminal_line
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
         if verification.user_code is None:
             text = [*first, f"To sign in at {host}, open this address in your browser:", verification.uri]
             return [*text, *([_PASTE_HINT] if login.mode == "paste" else []), *_reason(login)]
-        text = [*first, f"To sign in at {host}, open this address on any device:", verification.uri]
+        where = where_to_open(verification.uri)
+        text = [*first, f"To sign in at {host}, open this address {where}:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
         return [*text, *_reason(login)]
@@ -71,9 +73,9 @@ def html(login: Login) -> str:
             then = "Waiting for you to sign in there. This notebook goes on by itself."
             then = " ".join([_PASTE_HINT if login.mode == "paste" else then, *_reason(login)])
             return f"{first}<p>{link}<b>Sign in at {host}</b></a></p><p>{escape(then)}</p>"
-        page = escape(verification.uri)
+        page, where = escape(verification.uri), where_to_open(verification.uri)
         return (
-            f"{first}<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> on any device and enter the "
+            f"{first}<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> {where} and enter the "
             f"code <b><code>{escape(verification.user_code)}</code></b></p>"
             "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself. "
             f"{escape(' '.join(_reason(login)))}</p>"

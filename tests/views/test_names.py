@@ -8,16 +8,16 @@ import authnb
 from authnb.demo import DemoProvider
 from authnb.storage.base import MemoryStorage
 from authnb.views.card import card, live_card
-from authnb.views.text import text_lines
+from authnb.views.elements import where_to_open
+from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
     from authnb.signin.login import Login
 
 
 def begin(demo: DemoProvider, **more: Any) -> Login:
-    return authnb.login(
-        demo.issuer, client_id=demo.client_id, mode="loopback", view=None, storage=MemoryStorage(), **more
-    )
+    options = {"mode": "loopback", "view": None, "storage": MemoryStorage(), **more}
+    return authnb.login(demo.issuer, client_id=demo.client_id, **options)
 
 
 def shown(login: Login) -> dict[str, Any]:
@@ -60,3 +60,14 @@ def test_a_person_without_a_name_is_not_named_by_a_number(demo: DemoProvider) ->
     assert shown(login)["title"] == "Signed in at 127.0.0.1"
     assert text_lines(login) == ["Signed in at 127.0.0.1."]
     assert subject not in str(shown(login))
+
+
+def test_no_other_device_is_sent_to_a_page_of_this_machine(demo: DemoProvider) -> None:
+    """A phone's 127.0.0.1 is the phone; elsewhere any device will do."""
+    login = begin(demo, mode="device")
+    login.verification()
+    assert text_lines(login)[0] == "To sign in at 127.0.0.1, open this address in your browser:"
+    for text in (*text_lines(login), html(login), str(shown(login))):
+        assert "any device" not in text
+    login.cancel()
+    assert where_to_open("https://id.example.org/device") == "on any device"
