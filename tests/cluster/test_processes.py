@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from demo_session import age, renewer, sign_in
 from forked import in_fork
-from support import wait_for
+from support import folder_for_sockets, wait_for
 
 import authnb
 from authnb.cluster import member
@@ -52,9 +52,18 @@ def pool() -> Iterator[ProcessPoolExecutor]:
         yield executor
 
 
+@pytest.fixture
+def _short_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A temporary folder for Unix sockets, whatever TMPDIR is."""
+    with folder_for_sockets() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
 @pytest.fixture(params=["unix", "tcp"])
 def _channel(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of socket: the path of a Unix socket has some 100 bytes at most, and Windows has none."""
+    request.getfixturevalue("_short_path")
     if request.param == "tcp":
         folder = tmp_path / ("long" * 25)
         folder.mkdir(mode=0o700)
@@ -209,6 +218,7 @@ def sha256_of(text: str) -> str:
     return sha256(text) if 20 < len(text) < 1000 and text.isascii() else ""
 
 
+@pytest.mark.usefixtures("_short_path")
 def test_no_process_keeps_a_socket_of_the_share_that_is_not_its_own(demo: DemoProvider) -> None:
     """Else the others would not be told when that one ends."""
     api = sign_in(demo)
