@@ -81,7 +81,7 @@ def _notebooks(paths: Iterable[Path]) -> Iterator[tuple[Path, OSError | None]]:
         for folder, names, files in os.walk(path, onerror=problems.append):
             names[:] = sorted(name for name in names if not name.startswith(".") or name == _CHECKPOINTS)
             for name in sorted(files):
-                if name.endswith(".ipynb"):
+                if name.lower().endswith(".ipynb"):
                     count += 1
                     yield Path(folder, name), None
         if not count and not problems:
@@ -95,11 +95,21 @@ def scan(path: Path) -> list[Finding]:
 
     Raises ``OSError`` if the file cannot be read, ``ValueError`` if it is not a notebook.
     """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+        notebook = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_members)
         return list(dict.fromkeys(_findings(notebook)))
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a notebook.") from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of members with the same name, which are in the file all the same, each."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        members["repeated"] = [{name: value} for name, value in pairs if members[name] is not value]
+    return members
 
 
 def _findings(notebook: dict[str, Any]) -> Iterator[Finding]:
@@ -123,7 +133,8 @@ def _findings(notebook: dict[str, Any]) -> Iterator[Finding]:
 def _findings_in_cell(number: int, cell: dict[str, Any]) -> Iterator[Finding]:
     for member in ("source", "input"):
         yield from _findings_in(number, "source", cell.pop(member, None))
-    for place, output in enumerate(cell.pop("outputs", ()), 1):
+    outputs = cell.pop("outputs", ())
+    for place, output in enumerate([outputs] if isinstance(outputs, dict) else outputs, 1):
         yield from _findings_in(number, f"output {place}", output)
     for member in ("attachments", "metadata"):
         yield from _findings_in(number, member, cell.pop(member, None))

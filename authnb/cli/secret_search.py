@@ -36,6 +36,7 @@ _TYPE = r"(?:\s{0,4}:\s{0,4}[A-Za-z_][\w.]{0,30}(?:\[[\w. ]{1,30}\])?(?:\s?\|\s?
 _AFTER = re.compile(
     rf"{_SUFFIX}(?P<closing>{_QUOTE})?\s{{0,4}}\]?\)?{_TYPE}\s{{0,20}}"
     r"(?P<separator>:=|=>|={1,2}|:|%3D|%3A|,|<-|value=|\s)\s{0,20}"
+    r"(?:\\\r?\n\s{0,20}|\(\s{0,20}(?=[rbfuRBFU]{0,2}[\"']))?"  # in parentheses, or on the next line
     r"(?:(?:[\w.]{0,20}Secret(?:Str)?|str|bytes)\(\s{0,4})?[rbfuRBFU]{0,2}"
     rf"(?:(?P<opening>{_QUOTE})(?P<quoted>[^\"'`\\\n]{{3,500}})|(?P<bare>[^\s\"'`\\,;&<>()\[\]{{}}=]{{4,500}}={{0,2}}))"
     r"(?P<next>[(\[]?)",
@@ -232,7 +233,7 @@ def _is_bare_password(text: str, position: int, match: re.Match[str]) -> bool:
 
 
 def _in_headers(text: str, lowered: str) -> Iterator[Secret]:
-    for scheme in ("Bearer", "Basic"):
+    for scheme in ("Bearer", "Basic", "Authorization: token"):
         for position in _positions(lowered, scheme.lower()):
             match = _HEADER_VALUE.match(text, position + len(scheme))
             if match and is_random(match["value"]):

@@ -48,6 +48,9 @@ SECRETS = [
     (f"&quot;id_token&quot;: &quot;{RANDOM}&quot;", "a value of id_token"),
     ("state=aB-dEfGh_JkLm-nOpQ", "a value of state"),
     ("AKIAIOSFODNN7REALKEY", "an AWS key"),
+    (f"client_secret = (\n    {RANDOM!r}\n)", "a value of client_secret"),
+    (f"client_secret = \\\n    {RANDOM!r}", "a value of client_secret"),
+    (f"curl -H 'Authorization: token {RANDOM}'", "a header with Authorization: token"),
 ]
 HARMLESS = [
     "client_secret = os.environ['CLIENT_SECRET']",
@@ -67,6 +70,8 @@ HARMLESS = [
     "session_id = 1730284951672384096",
     "signature = 'A1A1A1A1A1A1A1A1'",
     "auth_code: 4111-1111-1111-1111",
+    "password = (\n    'Enter the password of your account'\n)",
+    "Authorization: token authentication_of_the_server",
     f"password = 'a long passphrase'  # not a secret\nstate = '{RANDOM}'  # not a secret",
 ]
 
@@ -292,6 +297,38 @@ def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
     code, out, err = in_fork(command)
     assert (code, err) == (2, "closed: Permission denied\n")
     assert out.startswith("bad.ipynb: cell 1, source: a JSON Web Token")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices are files on POSIX systems")
+def test_what_may_never_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As pipes and devices may; this one ends, for the sake of the test."""
+    (tmp_path / "device.ipynb").symlink_to(os.devnull)
+    write(tmp_path / "z.ipynb", new_code_cell(f"client_secret = {RANDOM!r}"))
+    assert main(["scan", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.err.endswith("device.ipynb: not a regular file\n")
+    assert told.out.endswith("1 notebook scanned: 1 finding.\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": [{"source": "SECRET"}], "cells": [], "metadata": {}}',
+        '{"cells": [{"source": "SECRET", "source": "x = 1"}], "metadata": {}}',
+        '{"cells": [{"source": "x", "outputs": {"0": {"text": "SECRET"}}}], "metadata": {}}',
+    ],
+)
+def test_what_json_would_drop_is_read(tmp_path: Path, text: str) -> None:
+    """Members of the same name, of which a reader keeps the last, and outputs that are no list."""
+    path = tmp_path / "a.ipynb"
+    path.write_text(text.replace("SECRET", f"client_secret = '{RANDOM}'"))
+    assert [finding.reason for finding in scan(path)] == ["a value of client_secret"]
+
+
+def test_the_ending_of_a_name_may_be_in_capitals(tmp_path: Path) -> None:
+    """As Windows writes it."""
+    write(tmp_path / "A.IPYNB", new_code_cell(f"client_secret = {RANDOM!r}"))
+    assert main(["scan", str(tmp_path)]) == 1
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"cells": ["x"], "metadata": {}}', "{", 50_000 * "[", None])
