@@ -119,12 +119,13 @@ class DaskChannel:
             self._open()
         except AuthnbError as error:
             warnings.warn(f"The session is not shared: {error}", stacklevel=1)
+            self._supply.lost(error.description)
         else:
             self._feeder.start()
 
     def _open(self) -> None:
         try:
-            self._run(self._check_versions, _ANSWER)
+            self._run(self._check_versions, 2 * _ANSWER)
             self._run(self._register, _ANSWER)
             self.put(self._supply.newer_than(0, 0.0))
         except AuthnbError:
@@ -145,7 +146,9 @@ class DaskChannel:
             found = {"the scheduler": await client.run_on_scheduler(importlib.metadata.version, "authnb")}
         except importlib.metadata.PackageNotFoundError as error:
             found = {"the scheduler": error}
-        found |= await client.run(importlib.metadata.version, "authnb", on_error="return")
+        with suppress(TimeoutError):  # a worker may be too busy to answer
+            async with asyncio.timeout(_ANSWER):
+                found |= await client.run(importlib.metadata.version, "authnb", on_error="return")
         for where, version in found.items():
             if isinstance(version, importlib.metadata.PackageNotFoundError):
                 raise _version_mismatch(where, "no authnb")

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from authnb.cluster.grant import (
-    PROTOCOL,
     VERSION,
     Grant,
     error_from_message,
@@ -56,9 +55,9 @@ class ShareActor:
     def __repr__(self) -> str:
         return "<ShareActor>"
 
-    async def protocol(self) -> tuple[int, str]:
-        """What it speaks, and the version of authnb that it was made with."""
-        return PROTOCOL, VERSION
+    async def version(self) -> str:
+        """That of authnb where it runs."""
+        return VERSION
 
     async def pull(self, newer_than: int, patience: float, worker: str) -> dict[str, Any]:
         """As `TokenRelay.pull`; the grant as a message."""
@@ -178,7 +177,7 @@ class _Actor:
             .remote()
         )
         try:
-            protocol, version = ray.get(handle.protocol.remote(), timeout=_START)
+            version = ray.get(handle.version.remote(), timeout=_START)
         except ray.exceptions.GetTimeoutError:
             raise ShareError(
                 "timeout",
@@ -192,11 +191,11 @@ class _Actor:
                 f"authnb {VERSION} there, in the image of the cluster or by ray.init(runtime_env={{'pip': "
                 f"['authnb=={VERSION}']}}), and share the session again.",
             ) from None
-        if protocol != PROTOCOL:
+        if version != VERSION:
             raise ShareError(
                 "version_mismatch",
-                f"The workers of this Ray cluster have authnb {version}, which speaks another protocol than {VERSION}, "
-                "which is here. Install the same version in both.",
+                f"The workers of this Ray cluster have authnb {version}, and this process has {VERSION}. Install the "
+                "same version in both.",
             )
         self._handle = handle
 
@@ -221,7 +220,7 @@ class _Actor:
             if self._ended or not self._connected():
                 return False
             try:
-                self._call("protocol")
+                self._call("version")
             except self._ray.exceptions.ActorDiedError:
                 self.make()
             return True
@@ -401,7 +400,7 @@ def open_channel(target: Any, *, allow_unencrypted: bool) -> RayChannel:  # noqa
 
     if not ray.is_initialized():
         raise ShareError(
-            "not_connected", "This process is not connected to Ray. Call ray.init(…), then share the session."
+            "unreachable", "This process is not connected to Ray. Call ray.init(…), then share the session."
         )
     if allow_unencrypted or os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
         return RayChannel(confined=False)

@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 from distributed import Client, LocalCluster, Security
 from support import wait_for
 
@@ -28,7 +29,12 @@ def local_cluster(**options: Any) -> Iterator[Client]:
         "dashboard_address": ":0",
         "security": Security.temporary(),
     }
-    with LocalCluster(**defaults | options) as cluster, Client(cluster) as client:
+    with (
+        # By default LocalCluster drops a worker that takes 15 seconds to start again
+        dask.config.set({"distributed.deploy.lost-worker-timeout": LONG}),
+        LocalCluster(**defaults | options) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 
@@ -38,7 +44,7 @@ class CommandedCluster:
     def __init__(self, folder: Path, port: int, *, host: str = "127.0.0.1", tls: bool = True) -> None:
         self.security = Security.temporary() if tls else Security()
         self.address = f"{'tls' if tls else 'tcp'}://{host}:{port}"
-        self._folder, self._tls = folder, []
+        self.folder, self._tls = folder, []
         if tls:
             given = self.security.get_tls_config_for_role("client")
             names = {"--tls-ca-file": "ca_file", "--tls-cert": "cert", "--tls-key": "key"}
@@ -53,7 +59,7 @@ class CommandedCluster:
     def scheduler(self, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start the scheduler."""
         host, _, port = self.address.partition("://")[2].partition(":")
-        options = ["--host", host, "--port", port, *(more or ["--dashboard-address", "127.0.0.1:0"])]
+        options = ["--host", host, "--port", port, "--dashboard-address", "127.0.0.1:0", *more]
         process = self._start("dask_scheduler", *options, *self._tls, environment=environment)
         log = self.logs[-1]
         wait_for(lambda: b"Scheduler at" in log.read_bytes(), "the scheduler", LONG)
@@ -70,7 +76,7 @@ class CommandedCluster:
             "dask_worker",
             self.address,
             *("--no-nanny", "--no-dashboard", "--nthreads", "1"),
-            *("--local-directory", str(self._folder)),
+            *("--local-directory", str(self.folder)),
             *options,
             *self._tls,
             environment=environment,
@@ -87,7 +93,7 @@ class CommandedCluster:
         environment: dict[str, str] | None,
         python: tuple[str, ...] = (sys.executable,),
     ) -> subprocess.Popen[bytes]:
-        log = self._folder / f"{command}-{len(self.processes)}.log"
+        log = self.folder / f"{command}-{len(self.processes)}.log"
         self.logs.append(log)
         with log.open("wb") as out:
             process = subprocess.Popen(

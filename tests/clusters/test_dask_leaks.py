@@ -8,6 +8,7 @@ import pickle
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 import pytest
 import requests
 from dask_clusters import LONG, commanded_cluster, wait_for_workers, workers_of
@@ -31,7 +32,7 @@ LARGE = 1 << 24  # bytes: more than a worker keeps in memory here
 ENVIRONMENT = {
     "DASK_LOGGING__DISTRIBUTED": "debug",
     "DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "0.01",
-    "DASK_DISTRIBUTED__ADMIN__LOG_LENGTH": "100000",
+    "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": "100000",
 }
 PAGES = (
     "info/main/workers.html",
@@ -152,7 +153,7 @@ def spilled_files(work: Work) -> str:
 def keys_and_graphs(work: Work) -> str:
     def specifications(dask_scheduler: Any) -> str:
         return repr([
-            (name, repr(each.run_spec), pickle.dumps(each.run_spec) if each.run_spec else b"")
+            (name, repr(each.run_spec), cloudpickle.dumps(each.run_spec) if each.run_spec else b"")
             for name, each in dask_scheduler.tasks.items()
         ])  # fmt: skip
 

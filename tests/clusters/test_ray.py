@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -29,12 +30,12 @@ from authnb.demo import DemoProvider
 from authnb.demo.running import RunningProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 WORKERS = 4
 LIFETIME = 2  # seconds
 EXPIRIES = 8
-STARTS = 4  # attempts
+STARTS = 8  # attempts
 PORTS = ("metrics-export", "dashboard-agent-grpc", "dashboard-agent-listen", "runtime-env-agent")
 
 
@@ -71,11 +72,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def _start(folder: Path) -> Cluster | None:
-    """A Ray; None if a process of it was not there after the 30 seconds that Ray waits."""
+    """A Ray; None if a process of it was not there after the 15 seconds that Ray waits for its agents."""
     port, ports = free_port(), [f"--{name}-port={free_port()}" for name in PORTS]
     command = [
         *(Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}"),
-        *ports,  # Ray waits less for agents that are to find ports by themselves
+        *(*ports, "--min-worker-port=0", "--max-worker-port=0"),  # any but the others
         *(f"--temp-dir={folder}", f"--num-cpus={WORKERS}", "--object-store-memory=80000000"),
         *("--include-dashboard=false", "--disable-usage-stats"),
     ]
@@ -208,12 +209,61 @@ def test_an_actor_that_is_gone_comes_back(fleeting: DemoProvider, gone: str) -> 
     ray.kill(reader)
 
 
+def test_no_refresh_token_leaves_this_process(cluster: Cluster, demo: DemoProvider) -> None:
+    """The access token is in workers and the share's actor, neither is in another process of Ray, nor in its files."""
+    api = sign_in(demo)
+    planted = secrets.token_hex(16)
+    with api.share_with(ray) as share:
+        reader = Reader.remote(api)
+        assert ray.get(reader.status.remote()) == 200
+        worker, actor = ray.get([reader.process.remote(), _process_of_actor()])
+        ray.get(reader.plant.remote(planted))
+        access_token, refresh_token = str(api.token["access_token"]), str(api.token["refresh_token"])
+        assert access_token not in f"{share!r} {share.reference}"
+        with_planted, with_access, with_refresh = _found(cluster, planted, access_token, refresh_token)
+        assert worker in with_planted  # it is seen where it is
+        assert with_access == {worker, actor}
+        assert with_refresh == set()
+        wait_for(lambda: _files_with(cluster, planted), "what was printed to be in the logs")
+        assert not _files_with(cluster, access_token)
+        assert not _files_with(cluster, refresh_token)
+    ray.kill(reader)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_session_that_is_not_shared_says_what_to_do(demo: DemoProvider) -> None:
+    """Ray looks at all attributes of what cannot be pickled; no library that is missing comes between."""
+    api = sign_in(demo)
+    for attempt in (lambda: ray.put(api), lambda: calls.remote(api, 1), lambda: Reader.remote([api])):
+        with pytest.raises(TypeError, match="share_with"):
+            attempt()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_closure_finds_the_session(demo: DemoProvider) -> None:
+    api = sign_in(demo)
+
+    @ray.remote
+    def task() -> int:
+        return int(api.get("/stations").status_code)
+
+    with api.share_with(ray):
+        assert ray.get(task.remote()) == 200
+
+
+def test_workers_without_this_authnb_are_named(cluster: Cluster, demo: DemoProvider, tmp_path: Path) -> None:
+    lose = "import sys; sys.modules['authnb.cluster.ray'] = None  # so that it cannot be imported"
+    (tmp_path / "sitecustomize.py").write_text(lose)
+    command = [*_driver("share_with_others", cluster, demo), str(tmp_path)]
+    found = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, check=True)
+    assert b"version_mismatch" in found.stdout
+    assert not _actors()
+
+
 def test_a_driver_that_is_killed_leaves_nothing(cluster: Cluster, demo: DemoProvider) -> None:
     """Its workers and the actor end. One that outlives it, an actor that is detached, is told so."""
-    program = "import sys, test_ray; test_ray.drive(*sys.argv[1:])"
-    command = [sys.executable, "-c", program, cluster.address, demo.issuer]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as driver:
+    command = _driver("drive", cluster, demo)
+    with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE) as driver:
         assert driver.stdout is not None
         processes = json.loads(driver.stdout.readline())
         driver.kill()
@@ -237,6 +287,26 @@ def drive(address: str, issuer: str) -> None:
     threading.Event().wait()
 
 
+def share_with_others(address: str, issuer: str, path: str) -> None:
+    """A driver whose workers load modules from there first; prints what comes of it."""
+    ray.init(address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": path}})
+    api = sign_in(RunningProvider(issuer))  # type: ignore[arg-type] # has all that is needed
+    try:
+        api.share_with(ray)
+    except authnb.ShareError as error:
+        print(error)
+
+
+def _driver(function: str, cluster: Cluster, demo: DemoProvider) -> list[str]:
+    """The command of another driver, which does this."""
+    program = f"import sys, test_ray; test_ray.{function}(*sys.argv[1:])"
+    return [sys.executable, "-c", program, cluster.address, demo.issuer]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def _actors() -> list[str]:
     """The names of the actors of all shares."""
     named = ray.util.list_named_actors(all_namespaces=True)
@@ -247,3 +317,37 @@ def _process_of_actor() -> Any:
     """A reference to the process of the share's actor."""
     (name,) = _actors()
     return ray.get_actor(name, namespace="authnb").__ray_call__.remote(lambda _: os.getpid())
+
+
+def _found(cluster: Cluster, *texts: str) -> list[set[int]]:
+    """For each of the texts the processes of the cluster that have it in their memory."""
+    memories = {process.pid: set(_in_memory(process.pid, texts)) for process in cluster.processes()}
+    return [{pid for pid, seen in memories.items() if text in seen} for text in texts]
+
+
+def _in_memory(pid: int, texts: Iterable[str]) -> Iterator[str]:
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for line in maps.splitlines():
+                if " rw" in line:
+                    content = _read(memory, line.split()[0])
+                    yield from (text for text in texts if text.encode() in content)
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return
+    except PermissionError:
+        give_up("the memory of other processes cannot be read here")
+
+
+def _read(memory: Any, region: str) -> bytes:
+    start, end = (int(address, 16) for address in region.split("-"))
+    memory.seek(start)
+    with suppress(OSError):  # a region of the kernel's
+        return bytes(memory.read(end - start))
+    return b""
+
+
+def _files_with(cluster: Cluster, text: str) -> list[str]:
+    """Those that have it among all that Ray wrote."""
+    files = [path for path in cluster.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [str(path) for path in files if text.encode() in path.read_bytes()]

@@ -1,0 +1,203 @@
+"""A share with Dask where something is missing, unsafe or gone: an error for those it concerns, and nobody else."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dask_clusters import LONG, commanded_cluster, wait_for_workers, workers_of
+from demo_session import sign_in
+from distributed import Client
+from support import free_port, wait_for
+
+import authnb
+from authnb.cluster.dask_scheduler import is_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dask_clusters import CommandedCluster
+
+    from authnb.demo import DemoProvider
+
+KERNEL = Path(__file__).with_name("dask_kernel.py")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandedCluster]:
+    with commanded_cluster(tmp_path_factory.mktemp("cluster"), free_port()) as cluster:
+        cluster.scheduler()
+        cluster.worker()
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: CommandedCluster) -> Iterator[Client]:
+    with cluster.client() as client:
+        wait_for_workers(client, 1)
+        yield client
+
+
+def tokens_held(client: Client) -> list[str]:
+    """The access tokens of shares in the workers."""
+
+    def held() -> list[str]:
+        from authnb.cluster.member import _members  # noqa: PLC0415 - in the worker
+
+        return [each.session.token["access_token"] for each in _members.by_name.values()]
+
+    return [token for tokens in client.run(held).values() for token in tokens if token]
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("tls://192.0.2.1:8786", True),
+        ("wss://scheduler.example.org:443", True),
+        ("inproc://192.0.2.1/1234/1", True),
+        ("gateway://hub.example.org:443/lab.1", True),
+        ("tcp://127.0.0.1:8786", True),
+        ("tcp://[::1]:8786", True),
+        ("ws://localhost:8786", True),
+        ("tcp://192.0.2.1:8786", False),
+        ("tcp://scheduler:8786", False),
+        ("ws://192.0.2.1:8786", False),
+        ("ucx://192.0.2.1:8786", False),
+        ("tcp://127.0.0.1.example.org:8786", False),
+        ("", False),
+    ],
+)
+def test_which_addresses_are_private(address: str, private: bool) -> None:
+    assert is_private(address) is private
+
+
+def test_a_kernel_that_is_killed_leaves_no_token(
+    demo: DemoProvider, cluster: CommandedCluster, client: Client
+) -> None:
+    """And its tasks say what happened."""
+    credentials = [str(path) for path in sorted(cluster.folder.glob("*.pem"))]
+    command = [sys.executable, str(KERNEL), demo.issuer, cluster.address, *credentials]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kernel:
+        assert kernel.stdout
+        text = bytes.fromhex(kernel.stdout.readline())
+        assert len(tokens_held(client)) == 1
+        kernel.kill()
+    wait_for(lambda: not tokens_held(client), "the end of the share")
+    late = client.submit(lambda: pickle.loads(text).get("/stations"), pure=False)  # noqa: S301 - of this test
+    with pytest.raises(authnb.ShareError, match="closed or gone"):
+        late.result(LONG)
+
+
+def test_a_worker_without_authnb_harms_nobody_else(
+    demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
+) -> None:
+    """Its tasks say what is missing."""
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "authnb" not in path.name:
+            (tmp_path / path.name).symlink_to(path)
+    api = sign_in(demo)
+    before = set(workers_of(client))
+    with api.share_with(client):
+        without = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        process = cluster.worker(environment=without, python=(sys.executable, "-S", "-P"))
+        wait_for_workers(client, 2)
+        [new] = set(workers_of(client)) - before
+
+        def status() -> int:
+            return int(api.get("/stations").status_code)
+
+        lacking = client.submit(status, workers=[new], pure=False)
+        with pytest.raises(ModuleNotFoundError, match="authnb"):
+            lacking.result(LONG)
+        assert client.submit(status, workers=list(before), pure=False).result(LONG) == 200
+        assert client.submit(int, 1, workers=[new]).result(LONG) == 1
+    with pytest.raises(
+        authnb.ShareError, match=rf"worker {new} has no authnb.*pip install authnb==.*mismatch"
+    ):
+        api.share_with(client)
+    process.kill()
+    wait_for_workers(client, 1)
+
+
+def test_a_worker_with_another_version_is_named(
+    demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "authnb-0.0.1.dist-info").mkdir()
+    (tmp_path / "authnb-0.0.1.dist-info" / "METADATA").write_text("Name: authnb\nVersion: 0.0.1\n")
+    before = set(workers_of(client))
+    process = cluster.worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
+    wait_for_workers(client, 2)
+    [new] = set(workers_of(client)) - before
+    with pytest.raises(authnb.ShareError, match=rf"worker {new} has authnb 0\.0\.1"):
+        sign_in(demo).share_with(client)
+    process.kill()
+    wait_for_workers(client, 1)
+
+
+def test_a_scheduler_that_comes_back(demo: DemoProvider, tmp_path: Path) -> None:
+    """The share is there again, under its name."""
+    api = sign_in(demo)
+    with commanded_cluster(tmp_path, free_port()) as cluster:
+        scheduler = cluster.scheduler()
+        worker = cluster.worker()
+        with (
+            Client(cluster.address, security=cluster.security, timeout=LONG) as client,
+            api.share_with(client),
+        ):
+            wait_for_workers(client, 1)
+            assert client.submit(lambda: api.get("/stations").status_code).result(LONG) == 200
+            scheduler.kill()
+            scheduler.wait(30)
+            worker.kill()
+            cluster.scheduler()
+            cluster.worker()
+            wait_for(lambda: _workers_again(client), "a worker at the new scheduler", LONG)
+            assert client.submit(lambda: api.get("/stations").status_code).result(LONG) == 200
+
+
+def _workers_again(client: Client) -> bool:
+    try:
+        return client.status == "running" and len(workers_of(client)) == 1
+    except OSError:
+        return False
+
+
+def test_an_unencrypted_channel_is_refused(demo: DemoProvider, tmp_path: Path) -> None:
+    """By this process for the scheduler, by the scheduler for a worker; unless it is allowed."""
+    api = sign_in(demo)
+
+    def status() -> int:
+        return int(api.get("/stations").status_code)
+
+    with commanded_cluster(tmp_path, free_port(), host="127.0.0.2", tls=False) as cluster:
+        cluster.scheduler("--host", "0.0.0.0")  # noqa: S104 - at both addresses
+        cluster.worker("--host", "127.0.0.2")
+        with cluster.client() as client:
+            wait_for_workers(client, 1)
+            with pytest.raises(
+                authnb.ShareError, match=r"Security\.temporary.*allow_unencrypted.*insecure_channel"
+            ):
+                api.share_with(client)
+            with api.share_with(client, allow_unencrypted=True):
+                assert client.submit(status, pure=False).result(LONG) == 200
+        with (
+            Client(cluster.address.replace("127.0.0.2", "127.0.0.1")) as client,
+            api.share_with(client),
+            pytest.raises(authnb.ShareError, match="insecure_channel"),
+        ):
+            client.submit(status, pure=False).result(LONG)
+
+
+def test_a_scheduler_that_refuses_plugins(demo: DemoProvider, tmp_path: Path) -> None:
+    """As Dask can be set to."""
+    with commanded_cluster(tmp_path, free_port()) as cluster:
+        environment: dict[str, Any] = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__PICKLE": "false"}
+        cluster.scheduler(environment=environment)
+        with cluster.client() as client, pytest.raises(authnb.ShareError, match="not_supported"):
+            sign_in(demo).share_with(client)
