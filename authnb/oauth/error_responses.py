@@ -119,7 +119,7 @@ def read_oauth_error(
     except ProviderError:
         body = {"error_description": response.text} if _is(response, "text/plain") else {}
     status, wait = response.status_code, retry_after(response.headers)
-    if status == _FORBIDDEN and wait is not None and _code_and_description(body)[0] is None:
+    if status == _FORBIDDEN and wait is not None and _code_and_description(body, secrets)[0] is None:
         status = _TOO_MANY_REQUESTS  # a rate limit, as GitHub and gateways tell it
     error = oauth_error(operation, body, status, secrets)
     if not body and error.error in _WITHOUT_CODE and _is(response, "text/html"):
