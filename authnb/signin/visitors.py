@@ -64,6 +64,8 @@ _CALLERS = {
     "twisted.web": "Twisted",
     "uvicorn": "uvicorn",
     "waitress": "waitress",
+    "websockets.asyncio.server": "websockets",
+    "websockets.legacy.server": "websockets",
     "werkzeug.serving": "Werkzeug",
     "wsgiref": "wsgiref",
 }
@@ -128,12 +130,16 @@ def _caller() -> str | None:
 def _server_of_loop() -> str | None:
     """A framework or server of which a task of the running event loop executes a coroutine."""
     with suppress(KeyError, RuntimeError):  # no event loop
-        for task in sys.modules["asyncio"].all_tasks():
+        asyncio = sys.modules["asyncio"]
+        serve_forever = asyncio.Server.serve_forever.__code__  # its handlers have no frame of it
+        for task in asyncio.all_tasks():
             coroutine = task.get_coro()
             while coroutine is not None:
                 frame = getattr(coroutine, "cr_frame", None)
                 if frame is not None and (name := _framework_of(frame)):
                     return name
+                if getattr(coroutine, "cr_code", None) is serve_forever:
+                    return "asyncio"
                 coroutine = getattr(coroutine, "cr_await", None)
     return None
 

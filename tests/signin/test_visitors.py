@@ -140,6 +140,29 @@ def in_tornado(function: Callable[[], Any]) -> Any:
     return handler.result
 
 
+def in_asyncio(function: Callable[[], Any]) -> Any:
+    """Connections of a server of asyncio's own, each in a task on the main thread."""
+    handler = Handled(function)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(handler().encode())
+        writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        running = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"\n")
+        await reader.read()
+        writer.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(serve())
+    return handler.result
+
+
 def in_a_pool(function: Callable[[], Any]) -> Any:
     """A thread whose caller is not known."""
     with ThreadPoolExecutor(1) as pool:
@@ -162,6 +185,7 @@ SERVERS = {
     "waitress": in_waitress,
     "wsgiref, on the main thread": in_wsgiref,
     "Tornado, on the main thread": in_tornado,
+    "asyncio, on the main thread": in_asyncio,
     "a pool of threads": in_a_pool,
 }
 
@@ -230,7 +254,13 @@ def test_the_only_person_finds_their_sign_in_again(demo: DemoProvider) -> None:
 def test_what_the_handler_runs_in_has_a_name(place: Any) -> None:
     """Errors name the framework that the author of the app knows; a thread alone has none."""
     environment = place(current_environment)
-    named = {in_wsgiref: "Flask", in_werkzeug: "Flask", in_waitress: "Flask", in_tornado: "Tornado"}
+    named = {
+        in_wsgiref: "Flask",
+        in_werkzeug: "Flask",
+        in_waitress: "Flask",
+        in_tornado: "Tornado",
+        in_asyncio: "asyncio",
+    }
     assert environment.server == named.get(place)
     assert not environment.one_person
     assert current_environment().one_person
