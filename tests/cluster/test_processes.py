@@ -191,9 +191,9 @@ def test_a_token_that_the_api_refuses_is_renewed_once_for_all(
 def test_no_object_of_a_child_holds_the_refresh_token(demo: DemoProvider) -> None:
     """Its memory is a copy, in which the bytes may be until they are overwritten: docs/session.md."""
     api = sign_in(demo)
-    digest = sha256(api.token["refresh_token"])
     with api.share_with(multiprocessing):
-        assert status(api) == 200
+        assert in_fork(lambda: (age(api), status(api))[1]) == 200  # it is the share's too from now on
+        digest = sha256(api.token["refresh_token"])
         assert holders_of(digest)
         assert in_fork(lambda: (status(api), holders_of(digest))) == (200, [])
 
