@@ -172,6 +172,7 @@ def test_a_remembered_sign_in_is_renewed_here_too(
     """The child neither reads the storage, nor holds its lock while the parent waits for it."""
     api = sign_in(demo, token_proxy, storage=authnb.FileStorage(tmp_path / "sign-ins"))
     with api.share_with(multiprocessing):
+        assert in_fork(lambda: ("refresh_token" in api.token, status(api))) == (False, 200)
         age(api)
         assert in_fork(lambda: what_a_task_has(api)[:3]) == (200, False, True)
         assert token_proxy.outcomes == ["pass"]
