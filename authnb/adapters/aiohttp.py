@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp.client_middlewares import ClientHandlerType  # noqa: TC002 - since 3.12, the first with middlewares
 
-from authnb.adapters.event_loop import call_on_thread
+from authnb.adapters.event_loop import fresh_token, token_after_401
 from authnb.errors import AuthnbError
 from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.localhost import literal_url
@@ -47,7 +47,9 @@ class TokenMiddleware:
         """Send the request with the token; a redirect to another origin is followed without it."""
         url = str(request.url)
         try:
-            token = await self._fresh_token(url, proxied=request.proxy is not None)
+            if request.proxy is not None and url.startswith("http:"):
+                self._auth.check_proxy(url, {"http": "a proxy"})
+            token = await fresh_token(self._auth, url)
         except AuthnbError as error:
             if error.error not in {"foreign_origin", "insecure_transport"} or not self._follows_redirect(url):
                 raise
@@ -55,22 +57,16 @@ class TokenMiddleware:
         retries = self._auth.tokens_after_401(token)
         response = await self._send(request, url, handler, token)
         while response.status == HTTPStatus.UNAUTHORIZED and not getattr(request.body, "consumed", False):
-            next_token = await asyncio.to_thread(next, retries, None)
+            next_token = await token_after_401(self._auth, token, retries)
             if next_token is None:
                 break
+            token = next_token
             response.release()
-            response = await self._send(request, url, handler, next_token)
+            response = await self._send(request, url, handler, token)
         if response.status in {301, 302, 303, 307, 308} and (task := asyncio.current_task()) is not None:
             target = urljoin(url, response.headers.get("Location", ""))
             self._redirects[task] = str(type(request.url)(target))
         return response
-
-    async def _fresh_token(self, url: str, *, proxied: bool) -> Token:
-        if proxied and url.startswith("http:"):
-            self._auth.check_proxy(url, {"http": "a proxy"})
-        if self._auth.renewal_due:
-            return await call_on_thread(self._auth.fresh_token, url)
-        return self._auth.fresh_token(url)
 
     def _follows_redirect(self, url: str) -> bool:
         """Whether the response to this task's request before redirects here."""

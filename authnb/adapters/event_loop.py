@@ -1,42 +1,94 @@
-"""Calls that may renew the token, from an event loop that must not wait for them."""
+"""Fresh tokens for the tasks of an event loop, which must not wait for a renewal: that runs on a thread."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from collections import deque
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from authnb.errors import AuthnbError, without_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-P = ParamSpec("P")
-T = TypeVar("T")
+    from authnb.adapters.source import Authenticator
+    from authnb.oauth.responses import Token
 
-
-@dataclass
-class _Turnstile:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    tasks: int = 0  # that wait, or go on in this turn
+    Key = tuple[asyncio.AbstractEventLoop, Authenticator, str]
 
 
-_turnstiles: dict[asyncio.AbstractEventLoop, _Turnstile] = {}  # of loops in which tasks wait
+async def fresh_token(auth: Authenticator, url: str) -> Token:
+    """As ``auth.fresh_token(url)``, without blocking the event loop.
 
-
-async def call_on_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the function returns, called on a thread; one task goes on in each turn of the event loop.
-
-    A renewal ends at once for all that wait for it. If they all sent their requests in the same turn, the loop would do
-    nothing else meanwhile, which for a thousand requests of httpx is seconds.
+    The tasks of a loop that wait for a renewal share it and its outcome: also a failure, which the next task that asks
+    does not share.
     """
-    result = await asyncio.to_thread(function, *args, **kwargs)
-    loop = asyncio.get_running_loop()
-    turnstile = _turnstiles.setdefault(loop, _Turnstile())
-    turnstile.tasks += 1
-    try:
-        async with turnstile.lock:
-            await asyncio.sleep(0)
-    finally:
-        turnstile.tasks -= 1
-        if not turnstile.tasks:
-            del _turnstiles[loop]
-    return result
+    if (token := auth.current_token(url)) is not None:
+        return token
+    key = asyncio.get_running_loop(), auth, "renewal"
+    if (call := _calls.get(key)) is None:
+        call = _SharedCall(key, auth.fresh_token, url)
+    elif (token := auth.current_token(url, max_leeway=0)) is not None:
+        return token
+    renewed: Token = await call.turn()
+    return auth.current_token(url) or renewed  # the latter if it lives shorter than the tasks before took
+
+
+async def token_after_401(auth: Authenticator, sent: Token, retries: Iterator[Token]) -> Token | None:
+    """The next of ``retries``, an iterator of ``auth.tokens_after_401``, without blocking the event loop.
+
+    ``sent``: the token that got the 401. A renewal is shared as by `fresh_token`. None if no retry can succeed.
+    """
+    if auth.token is sent:
+        key = asyncio.get_running_loop(), auth, "retry"
+        if (call := _calls.get(key)) is None:
+            token: Token | None = await _SharedCall(key, next, retries, None).turn()
+            return token
+        if await call.turn() is None:
+            return None
+    return next(retries, None)  # there is a newer token: this takes no request
+
+
+class _SharedCall:
+    """A call on a thread, whose outcome each task gets that waits for it when its turn comes.
+
+    One task goes on in each turn of the loop. If a thousand sent their requests in the same turn, the loop would do
+    nothing else meanwhile: with httpx for seconds.
+    """
+
+    def __init__(self, key: Key, function: Callable[..., Any], *args: Any) -> None:
+        self._key, self._loop = key, key[0]
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._failure: BaseException | None = None
+        self._call = self._loop.run_in_executor(None, function, *args)
+        self._call.add_done_callback(self._finish)
+        _calls[key] = self
+
+    def turn(self) -> asyncio.Future[Any]:
+        """The outcome."""
+        turn = self._loop.create_future()
+        self._waiting.append(turn)
+        return turn
+
+    def _finish(self, call: asyncio.Future[Any]) -> None:
+        del _calls[self._key]
+        self._failure = asyncio.CancelledError() if call.cancelled() else call.exception()
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if turn.done():  # its task was cancelled
+                continue
+            if self._failure is None:
+                turn.set_result(self._call.result())
+            elif isinstance(self._failure, AuthnbError):
+                turn.set_exception(without_frames(copy(self._failure)))  # a copy for each task
+            else:
+                turn.set_exception(self._failure)
+            self._loop.call_soon(self._wake_next)
+            return
+
+
+_calls: dict[Key, _SharedCall] = {}  # that run

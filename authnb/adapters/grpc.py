@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 if TYPE_CHECKING:
-    from authnb.adapters.source import Source
+    from authnb.adapters.source import Authenticator, Source
 
 
 class TokenPlugin(grpc.AuthMetadataPlugin):
@@ -18,7 +18,7 @@ class TokenPlugin(grpc.AuthMetadataPlugin):
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self._auth: Authenticator = source.token_auth
 
     def __call__(self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
         """Give gRPC the metadata, or the error that the call fails with."""
@@ -26,8 +26,9 @@ class TokenPlugin(grpc.AuthMetadataPlugin):
         if url.startswith("://"):  # of local credentials, which take no TLS and reach this machine only
             url = f"http{url}"
         try:
-            token = self._source.access_token(url)
+            self._auth.check_proxy(url)
+            token = self._auth.fresh_token(url)["access_token"]
         except Exception as error:  # noqa: BLE001 - the call fails with it; a raised one would be logged
             callback((), error)
         else:
-            callback((("authorization", f"Bearer {token.token}"),), None)
+            callback((("authorization", f"Bearer {token}"),), None)

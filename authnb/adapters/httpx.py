@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from functools import cache
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from authnb.adapters.event_loop import call_on_thread
+from authnb.adapters.event_loop import fresh_token, token_after_401
 from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.localhost import literal_url
 
@@ -49,13 +48,16 @@ class _TokenFlow:
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """As `sync_auth_flow`, with renewals on a thread, off the event loop."""
-        fresh_token, url = self._auth.fresh_token, str(request.url)
+        url = str(request.url)
         self._auth.check_proxy(url)
-        token = await call_on_thread(fresh_token, url) if self._auth.renewal_due else fresh_token(url)
+        token = await fresh_token(self._auth, url)
         retries = self._auth.tokens_after_401(token)
         response = _observe((yield _authorize(request, url, token)))
-        while _can_retry(request, response) and (next_token := await asyncio.to_thread(next, retries, None)):
-            response = _observe((yield _authorize(request, url, next_token)), response)
+        while _can_retry(request, response) and (
+            next_token := await token_after_401(self._auth, token, retries)
+        ):
+            token = next_token
+            response = _observe((yield _authorize(request, url, token)), response)
 
 
 def auth(source: Source) -> Any:

@@ -47,8 +47,8 @@ class Authenticator(Protocol):
         """Sign a request of ``requests``, as an auth object of its."""
 
     @property
-    def renewal_due(self) -> bool:
-        """Whether the next call of `fresh_token` renews the token, which takes a request."""
+    def token(self) -> Token | None:
+        """The token in use; None if nobody is signed in."""
 
     def check(self, url: str) -> None:
         """Raise `AuthnbError` unless the token may travel to this URL."""
@@ -58,6 +58,9 @@ class Authenticator(Protocol):
 
     def fresh_token(self, url: str) -> Token:
         """The token for a request to this URL, renewed first if it expires soon."""
+
+    def current_token(self, url: str, *, max_leeway: float = ...) -> Token | None:
+        """As `fresh_token`; None if the token would be renewed first, which takes a request."""
 
     def tokens_after_401(self, token: Token) -> Iterator[Token]:
         """Tokens to retry with after a 401."""

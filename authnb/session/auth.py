@@ -27,7 +27,7 @@ from authnb.errors import (
     unexpected_error,
     without_frames,
 )
-from authnb.session.renewal import expires_soon
+from authnb.session.renewal import LEEWAY, expires_soon
 from authnb.storage.base import MemoryStorage
 from authnb.transport.exchange import observe_api
 from authnb.transport.http import is_secure, passes_proxy_in_clear
@@ -82,6 +82,7 @@ class TokenAuth(OAuth2Auth):
         )  # called if no renewal can help
         self._renewal: Future[bool] | None = None  # the latest renewal
         register_fork_aware(self)
+        self._printable = ""  # the access token that was found to be, for long ones take long
         self._retry_at = 0.0  # time.monotonic() before which no early renewal is retried
         self._unrenewable: Token | None = None  # the token whose renewal was refused
         self._rejected: tuple[Token | None, float] = None, 0.0  # a new token that got a 401, and until when
@@ -153,28 +154,39 @@ class TokenAuth(OAuth2Auth):
         self.check(url)
         if self.token is None:
             raise signed_out_error()
-        self.ensure_active_token()
-        token: Token | None = self.token
-        if token is None:  # another thread signed out
+        if self.renewer is None:
+            self.ensure_active_token()
+        else:
+            self.ensure_fresh(self.renewer)
+        return self._sendable(self.token)
+
+    def current_token(self, url: str, *, max_leeway: float = LEEWAY) -> Token | None:
+        """The token for a request to this URL; None if `fresh_token` would renew it first, which takes a request.
+
+        ``max_leeway``: see `authnb.session.renewal.expires_soon`.
+        """
+        self.check(url)
+        token = self._sendable(self.token)
+        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
+        if not expires_soon(token, now, max_leeway):
+            return token
+        waits = time.monotonic() < self._retry_at or self._renewal_running()
+        return token if waits and not expires_soon(token, now, max_leeway=0) else None
+
+    def _sendable(self, token: Token | None) -> Token:
+        """The token; `AuthnbError` if there is none, or no header may hold it."""
+        if token is None:
             raise signed_out_error()
         access_token = str(token["access_token"])
-        if not access_token.isascii() or not access_token.isprintable():
-            raise AuthnbError(
-                "invalid_token",
-                "The access token was not sent: it holds characters that no HTTP header may hold (RFC 6750 section "
-                "2.1). Check where it was read from.",
-            )
+        if access_token is not self._printable:
+            if not access_token.isascii() or not access_token.isprintable():
+                raise AuthnbError(
+                    "invalid_token",
+                    "The access token was not sent: it holds characters that no HTTP header may hold (RFC 6750 "
+                    "section 2.1). Check where it was read from.",
+                )
+            self._printable = access_token
         return token
-
-    @property
-    def renewal_due(self) -> bool:
-        """Whether the next call of `fresh_token` renews the token, which takes a request."""
-        token: Token | None = self.token
-        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
-        if token is None or not expires_soon(token, now):
-            return False
-        waits = time.monotonic() < self._retry_at or self._renewal_running()
-        return not waits or expires_soon(token, now, max_leeway=0)
 
     def ensure_fresh(self, renewer: TokenRenewer) -> None:
         """Renew the token if it expires soon.

@@ -184,6 +184,16 @@ class Session(GuardedSession):
         or if a proxy of the environment would read the token, `LoginRequired` if a new sign-in is needed, and
         `ProviderError` if the renewal failed. Ask again for each use: it is renewed when it expires soon.
         """
+        return AccessToken.from_response(self.token_auth.fresh_token(self._target(url)))
+
+    async def access_token_async(self, url: str | None = None) -> AccessToken:
+        """As `access_token`, without blocking the event loop while the token is renewed."""
+        from authnb.adapters.event_loop import fresh_token  # noqa: PLC0415 - where there is an event loop
+
+        return AccessToken.from_response(await fresh_token(self.token_auth, self._target(url)))
+
+    def _target(self, url: str | None) -> str:
+        """The absolute URL that a token is asked for, to which no proxy passes it in clear."""
         if url is None:
             if len(self.token_auth.origins) != 1:
                 raise ValueError(
@@ -193,15 +203,7 @@ class Session(GuardedSession):
             url = self._api[0]
         url = self._absolute(url)
         self.token_auth.check_proxy(url)
-        return AccessToken.from_response(self.token_auth.fresh_token(url))
-
-    async def access_token_async(self, url: str | None = None) -> AccessToken:
-        """As `access_token`, without blocking the event loop while the token is renewed."""
-        from authnb.adapters.event_loop import call_on_thread  # noqa: PLC0415 - where there is an event loop
-
-        if self.token_auth.renewal_due:
-            return await call_on_thread(self.access_token, url)
-        return self.access_token(url)
+        return url
 
     def for_audience(
         self, audience: str, *, scope: str | None = None, api: str | Iterable[str] | None = None

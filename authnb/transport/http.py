@@ -194,13 +194,17 @@ def passes_proxy_in_clear(url: str, proxies: Mapping[str, str] | None = None) ->
 
 
 def _names_proxies() -> bool:
-    """Whether the environment, or the system on Windows and macOS, may name a proxy.
-
-    A look at the names of all variables, which are in any case, takes a twentieth of reading the settings.
-    """
+    """Whether the environment, or the system on Windows and macOS, may name a proxy."""
     if getproxies is not getproxies_environment:
         return True
-    return "_proxy\0" in "\0".join((*os.environ, "")).lower()
+    # As CPython keeps them: to decode the names of all variables takes ten times as long as to compare them
+    return _is_proxy_among(tuple(getattr(os.environ, "_data", os.environ)))
+
+
+@lru_cache(maxsize=1)
+def _is_proxy_among(names: tuple[str | bytes, ...]) -> bool:
+    """Whether one of these variables names a proxy, in any case."""
+    return any(os.fsdecode(name).lower().endswith("_proxy") for name in names)
 
 
 def disconnect(session: requests.Session) -> None:

@@ -51,6 +51,7 @@ def localhost_address() -> str:
     return "127.0.0.1"
 
 
+@lru_cache  # as `authnb.transport.http.is_secure`
 def literal_url(url: str) -> str | None:
     """An http URL on localhost with a literal address in place of the name; None for any other."""
     parts = urlsplit(url)
