@@ -29,7 +29,7 @@ _ENDPOINT_WORKS = {"invalid_grant", "server_error", "temporarily_unavailable"}
 def expires_soon(token: Mapping[str, Any], now: float, max_leeway: float = LEEWAY) -> bool:
     """Whether to renew a token: ``max_leeway`` seconds before it expires, at most a quarter of its lifetime."""
     expires_at = token.get("expires_at")
-    if not isinstance(expires_at, int | float):
+    if not isinstance(expires_at, int | float) or expires_at - max_leeway > now:
         return False
     lifetime = token.get("expires_in")
     leeway = min(max_leeway, lifetime / 4) if isinstance(lifetime, int | float) else max_leeway

@@ -69,6 +69,10 @@ class Sample:
         """The ratios of neighbours in time, so that the machine's load affects both alike."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
+    def minus(self, other: Sample) -> Sample:
+        """The differences between neighbours in time."""
+        return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
+
     def __format__(self, spec: str) -> str:
         """``1.20 (1.10 to 1.30)``: the median and the quartiles, each in this format."""
         low, high = self.quartiles
