@@ -30,8 +30,8 @@ CALLS = 25
 HEADER = {"Authorization": "Bearer a0"}
 WHY = (
     "Called in a loop, without requests, the adapter takes 4 µs for httpx, and some three times that between requests, "
-    "whose code takes the processor's caches: most of it to see that the token still lives and belongs to that address, "
-    "and whether a variable of the environment names a proxy."
+    "whose code takes the processor's caches: to see that the token still lives and belongs to that address, and "
+    "whether a variable of the environment names a proxy."
 )
 
 
