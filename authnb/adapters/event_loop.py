@@ -7,7 +7,7 @@ from collections import deque
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from authnb.errors import AuthnbError, without_frames
+from authnb.errors import AuthnbError, raises_without_frames, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,13 @@ async def fresh_token(auth: Authenticator, url: str) -> Token:
         call = _SharedCall(key, auth.fresh_token, url)
     elif (token := auth.current_token(url, max_leeway=0)) is not None:
         return token
-    renewed: Token = await call.turn()
-    return auth.current_token(url) or renewed  # the latter if it lives shorter than the tasks before took
+    return _newest(auth, url, await call.turn())
+
+
+@raises_without_frames
+def _newest(auth: Authenticator, url: str, renewed: Token) -> Token:
+    """The token by now; the renewed one if that lives shorter than the tasks before this one took."""
+    return auth.current_token(url) or renewed
 
 
 async def token_after_401(auth: Authenticator, sent: Token, retries: Iterator[Token]) -> Token | None:

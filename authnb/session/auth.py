@@ -160,6 +160,7 @@ class TokenAuth(OAuth2Auth):
             self.ensure_fresh(self.renewer)
         return self._sendable(self.token)
 
+    @raises_without_frames
     def current_token(self, url: str, *, max_leeway: float = LEEWAY) -> Token | None:
         """The token for a request to this URL; None if `fresh_token` would renew it first, which takes a request.
 

@@ -135,8 +135,13 @@ def copied(value: Any) -> str:
         lambda api, url: requests.get(url, auth=api.requests_auth, timeout=20),
         lambda api, _: api.token_auth.renewer.client.refresh(api.token),
         lambda api, url: (make_unsendable(api), api.access_token(url)),
+        lambda api, url: asyncio.run(api.access_token_async(url)),
+        lambda api, url: (make_unsendable(api), asyncio.run(api.access_token_async(url))),
     ],
-    ids=("access_token", "ensure_active_token", "requests_auth", "a client by hand", "an odd token"),
+    ids=(
+        *("access_token", "ensure_active_token", "requests_auth", "a client by hand", "an odd token"),
+        *("access_token_async", "an odd token, async"),
+    ),
 )
 def test_copied_variables_hold_no_secret(demo: DemoProvider, call: Any) -> None:
     """Error reporters copy the variables of each frame, and dicts by their members whatever their repr."""
