@@ -71,6 +71,14 @@ with api.serve() as proxy:
     pathlib.Path(CAPABILITY).write_text(proxy.base_url)
     print(proxy, [proxy], urllib.request.urlopen(proxy.url("/stations")).status)
 ---
+import multiprocessing, pickle
+CALLS = "import pickle, sys; api = pickle.load(sys.stdin.buffer); print(api.get('/stations'), api, vars(api))"
+with api.share_with(multiprocessing) as share:
+    print(subprocess.run([sys.executable, "-c", CALLS], input=pickle.dumps(api), capture_output=True, check=True))
+    print(share, [share], share.holders, vars(share), share.reference)
+---
+share
+---
 %xmode Verbose
 ---
 try:
@@ -108,9 +116,15 @@ try:
 except ZeroDivisionError:
     get_ipython().showtraceback()
 ---
+try:
+    with api.share_with(multiprocessing) as share:
+        1 / 0
+except ZeroDivisionError:
+    get_ipython().showtraceback()
+---
 api.logout()
 ---
-for ask in (api.access_token, api.token_file, api.serve, archive.access_token):
+for ask in (api.access_token, api.token_file, api.serve, archive.access_token, lambda: api.share_with(subprocess)):
     try:
         ask()
     except Exception:

@@ -108,7 +108,7 @@ def loopback(run: Run, demo: DemoProvider) -> None:
 
 @scenario("for other clients", *BY_CODE, "capability")
 def for_other_clients(run: Run, demo: DemoProvider) -> None:
-    """Access tokens, sessions for other APIs, a file, a proxy and two libraries: used, looked at, and failing."""
+    """Access tokens, sessions for other APIs, a file, a proxy, a share and two libraries: used, seen, and failing."""
     written = run.outside("capability", "")
     text = FOR_OTHERS.replace("CAPABILITY", repr(str(written))).replace("ARCHIVE", repr(demo.archive))
     with run.notebook(login(demo, api=demo.api), *cells(text, demo)) as notebook:
