@@ -82,7 +82,8 @@ class RelayPlugin(SchedulerPlugin):
 
     async def pull(self, comm: Any, newer_than: int, patience: float, worker: str) -> dict[str, Any]:
         """For a worker: ``{"grant": …}`` or ``{"error": …}``, as `TokenRelay.pull`."""
-        if not self._allow_unencrypted and not is_private(comm.peer_address):
+        private = is_private(comm.local_address) and is_private(comm.peer_address)
+        if not self._allow_unencrypted and not private:
             error = insecure_channel("The scheduler reaches a worker at", comm.peer_address)
             return {"error": error_to_message(error)}
         answer = await self._relay.pull(newer_than, patience, worker)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from dask_clusters import LONG, commanded_cluster, wait_for_workers, workers_of
@@ -192,12 +192,3 @@ def test_an_unencrypted_channel_is_refused(demo: DemoProvider, tmp_path: Path) -
             pytest.raises(authnb.ShareError, match="insecure_channel"),
         ):
             client.submit(status, pure=False).result(LONG)
-
-
-def test_a_scheduler_that_refuses_plugins(demo: DemoProvider, tmp_path: Path) -> None:
-    """As Dask can be set to."""
-    with commanded_cluster(tmp_path, free_port()) as cluster:
-        environment: dict[str, Any] = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__PICKLE": "false"}
-        cluster.scheduler(environment=environment)
-        with cluster.client() as client, pytest.raises(authnb.ShareError, match="not_supported"):
-            sign_in(demo).share_with(client)

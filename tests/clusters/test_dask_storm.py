@@ -72,7 +72,7 @@ def test_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ):
         failures = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1000"}
         scheduler = cluster.scheduler(environment=failures)
-        chaos = Chaos(cluster, every=max(20, TASKS // 20))
+        chaos = Chaos(cluster, every=max(40, TASKS // 40))
         with cluster.client() as client:
             wait_for_workers(client, WORKERS)
             api = sign_in(demo, proxy)
