@@ -160,6 +160,16 @@ class TokenAuth(OAuth2Auth):
             self.ensure_fresh(self.renewer)
         return self._sendable(self.token)
 
+    @property
+    def renewal_due(self) -> bool:
+        """Whether `fresh_token` would renew the token first, which takes a request."""
+        token: Token | None = self.token
+        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
+        if token is None or not expires_soon(token, now):
+            return False
+        waits = time.monotonic() < self._retry_at or self._renewal_running()
+        return not waits or expires_soon(token, now, max_leeway=0)
+
     @raises_without_frames
     def current_token(self, url: str, *, max_leeway: float = LEEWAY) -> Token | None:
         """The token for a request to this URL; None if `fresh_token` would renew it first, which takes a request.
