@@ -26,10 +26,7 @@ HEADER = {"Authorization": "Bearer a0"}
 DISTANCE = 0.5  # seconds to the token endpoint: all requests have started until it answers
 AT_ONCE = 10  # requests that are started in one turn of the loop
 PULSE = 0.001  # seconds between two looks at the clock
-WHY = (
-    "What is left was not found; the calls that waited come back from threads, and go on one in a turn of the loop. "
-    "What else the machine runs counts too."
-)
+WHY = "The calls that waited go on one in a turn of the loop. What else the machine runs counts too."
 
 
 def measure(bench: Bench) -> Result:
