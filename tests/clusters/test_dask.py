@@ -148,17 +148,6 @@ def test_tasks_of_a_task(demo: DemoProvider, client: Client) -> None:
         assert client.submit(outer, pure=False).result(LONG) == [200, 200, 200]
 
 
-def test_a_collection_that_reads_with_an_adapter(demo: DemoProvider, client: Client) -> None:
-    """It is pickled into the tasks as the session is."""
-    dataframe = pytest.importorskip("dask.dataframe")
-    api = sign_in(demo)
-    options = {"client_kwargs": {"middlewares": (api.credentials.aiohttp,)}}
-    with api.share_with(client):
-        frame = dataframe.read_parquet(f"{demo.api}/measurements.parquet", storage_options=options)
-        total = api.get("/measurements").json()["total"]
-        assert client.compute(frame.shape[0]).result(LONG) == total
-
-
 def test_auth_of_requests(demo: DemoProvider, client: Client) -> None:
     api = sign_in(demo)
     auth, url = api.requests_auth, f"{demo.api}/stations"

@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,37 +91,6 @@ def test_a_kernel_that_is_killed_leaves_no_token(
     late = client.submit(lambda: pickle.loads(text).get("/stations"), pure=False)  # noqa: S301 - of this test
     with pytest.raises(authnb.ShareError, match="closed or gone"):
         late.result(LONG)
-
-
-def test_a_worker_without_authnb_harms_nobody_else(
-    demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
-) -> None:
-    """Its tasks say what is missing."""
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if "authnb" not in path.name:
-            (tmp_path / path.name).symlink_to(path)
-    api = sign_in(demo)
-    before = set(workers_of(client))
-    with api.share_with(client):
-        without = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        process = cluster.worker(environment=without, python=(sys.executable, "-S", "-P"))
-        wait_for_workers(client, 2)
-        [new] = set(workers_of(client)) - before
-
-        def status() -> int:
-            return int(api.get("/stations").status_code)
-
-        lacking = client.submit(status, workers=[new], pure=False)
-        with pytest.raises(ModuleNotFoundError, match="authnb"):
-            lacking.result(LONG)
-        assert client.submit(status, workers=list(before), pure=False).result(LONG) == 200
-        assert client.submit(int, 1, workers=[new]).result(LONG) == 1
-    with pytest.raises(
-        authnb.ShareError, match=rf"worker {new} has no authnb.*pip install authnb==.*mismatch"
-    ):
-        api.share_with(client)
-    process.kill()
-    wait_for_workers(client, 1)
 
 
 def test_a_worker_with_another_version_is_named(
