@@ -78,10 +78,11 @@ class Client:
         usable = tuple(mode for mode in modes if _GRANTS.get(mode, "code") not in secret_required)
         if modes and not usable:
             page = self.provider.quirks.client_page
+            other = "" if "device" in secret_required else " mode='device' needs none."
             raise ProviderError(
                 "invalid_client",
                 f"Signing in at {self.provider.host} takes a client with a secret. Give client_secret=, best from an "
-                f"environment variable{f'; clients are registered at {page}' if page else ''}.",
+                f"environment variable{f'; clients are registered at {page}' if page else ''}.{other}",
             )
         return usable
 

@@ -103,6 +103,7 @@ class LoginOptions:
         if self.mode == "auto":
             choices = self._unshared(client, choices, front_end)
         if self.mode not in {"auto", FORM, *allowed}:
+            client.usable_modes((self.mode,))
             choices = (ModeChoice(mode=self.mode, reason=""), *choices)  # as requested
         if self.create:
             from authnb.flows.signup import begins_with_account, check_sign_up  # noqa: PLC0415 - few create accounts

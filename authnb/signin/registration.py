@@ -19,6 +19,7 @@ from authnb.signin.arguments import (
     read_text,
     read_timeout,
 )
+from authnb.transport.http import is_secure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +48,18 @@ class ClientRegistration:
 
     @cached_property
     def preset(self) -> Preset | None:
-        """The named preset; `ValueError` for an unknown name."""
-        if isinstance(self.issuer, Provider) or self.issuer.partition(":")[2].startswith("//"):
+        """The named preset; `ValueError` for an unknown name, and for an address that is not secure."""
+        if isinstance(self.issuer, Provider) or is_secure(self.issuer):
             return None
         from authnb.oauth.presets import find  # noqa: PLC0415 - not needed for a URL
 
-        return find(self.issuer)
+        found = find(self.issuer)
+        if found is None:
+            raise ValueError(
+                f"issuer={self.issuer!r:.200} is not an https address (http only on 127.0.0.1, localhost or [::1]). "
+                "Give the full address, such as https://id.example.org."
+            )
+        return found
 
     @property
     def address(self) -> str:

@@ -70,6 +70,20 @@ def test_an_issuer_is_a_text_or_a_provider(issuer: Any) -> None:
         authnb.login(issuer, client_id="notebook")
 
 
+@pytest.mark.parametrize(
+    "issuer", ["id.example.org", "id.example.org/tenant", "http://id.example.org", "ftp://id.example.org", "https://"]
+)
+def test_an_issuer_is_an_https_address(issuer: str) -> None:
+    with pytest.raises(ValueError, match=r"issuer=.* is not an https address .* https://id\.example\.org"):
+        authnb.login(issuer, client_id="notebook")
+
+
+def test_a_mode_that_takes_a_secret_is_refused_before_the_person_acts() -> None:
+    """And another one is named, if there is one."""
+    with pytest.raises(authnb.ProviderError, match=r"client_secret=.*mode='device' needs none"):
+        authnb.login("github", client_id="notebook", mode="loopback", view=None).wait(60)
+
+
 def test_a_bad_value_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable is named, and what it may hold."""
     monkeypatch.setenv("AUTHNB_MODE", "telepathy")
