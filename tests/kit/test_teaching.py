@@ -11,7 +11,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
-*LESSONS, RECIPE = PATHS
+*LESSONS, LIBRARIES, WORKERS = PATHS
 TEACHING = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
 
 
@@ -68,8 +68,8 @@ def test_the_printed_code_fails_in_the_known_ways() -> None:
         assert failure in shown, failure
 
 
-def test_there_are_twelve_lessons_and_a_recipe_and_each_has_its_page_for_teachers() -> None:
-    assert [path.name[:2] for path in PATHS] == [f"{number:02}" for number in range(13)]
+def test_there_are_twelve_lessons_and_two_recipes_and_each_has_its_page_for_teachers() -> None:
+    assert [path.name[:2] for path in PATHS] == [f"{number:02}" for number in range(14)]
     for path in PATHS:
         section = re.search(rf"^## {path.name[:2]} .*?(?=^## |\Z)", TEACHING, re.DOTALL | re.MULTILINE)
         assert section is not None, path.name
@@ -92,7 +92,7 @@ def test_a_lesson_has_its_shape(path: Path) -> None:
 
 def test_the_recipe_reads_in_ten_lines() -> None:
     """One sign-in, and five libraries that read with it."""
-    code = cells(RECIPE, "code")
+    code = cells(LIBRARIES, "code")
     reading = [
         source for source in code if re.match(r"(async )?with |table = pd", source) and "import" not in source
     ]
@@ -101,6 +101,15 @@ def test_the_recipe_reads_in_ten_lines() -> None:
     for word in ("pd.read_parquet", "duckdb.", "pl.scan_parquet", "httpx2.Client", "streamable_http_client"):
         assert sum(word in source for source in reading) == 1, word
     assert "\n".join(code).count("authnb.login(") == 1
+
+
+def test_the_job_on_workers_is_code_as_anywhere() -> None:
+    """One line shares the session; the function that calls the API knows nothing of it."""
+    code = cells(WORKERS, "code")
+    assert "\n".join(code).count("share_with(") == 1
+    (job,) = [source for source in code if "client.map(" in source]
+    assert "api.get(" in job
+    assert not re.search(r"token|share|Authorization", job.partition("with authnb.record")[0])
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)

@@ -71,7 +71,8 @@ def test_an_issuer_is_a_text_or_a_provider(issuer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "issuer", ["id.example.org", "id.example.org/tenant", "http://id.example.org", "ftp://id.example.org", "https://"]
+    "issuer",
+    ["id.example.org", "id.example.org/tenant", "http://id.example.org", "ftp://id.example.org", "https://"],
 )
 def test_an_issuer_is_an_https_address(issuer: str) -> None:
     with pytest.raises(ValueError, match=r"issuer=.* is not an https address .* https://id\.example\.org"):
