@@ -290,7 +290,7 @@ class TokenAuth(OAuth2Auth):
             self._renewal.exception()
         with self.renewal_lock:
             token: Token | None = self.token
-            self.token = None
+            self.token, self._printable = None, ""
         self.on_sign_out()
         return token
 
