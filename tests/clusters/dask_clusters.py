@@ -56,11 +56,16 @@ class CommandedCluster:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: list[Path] = []
 
-    def scheduler(self, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def scheduler(
+        self,
+        *more: str,
+        environment: dict[str, str] | None = None,
+        python: tuple[str, ...] = (sys.executable,),
+    ) -> subprocess.Popen[bytes]:
         """Start the scheduler."""
         host, _, port = self.address.partition("://")[2].partition(":")
         options = ["--host", host, "--port", port, "--dashboard-address", "127.0.0.1:0", *more]
-        process = self._start("dask_scheduler", *options, *self._tls, environment=environment)
+        process = self._start("dask_scheduler", *options, *self._tls, environment=environment, python=python)
         log = self.logs[-1]
         wait_for(lambda: b"Scheduler at" in log.read_bytes(), "the scheduler", LONG)
         return process

@@ -23,8 +23,8 @@ class MeasurementAPI(Server):
     ``tokens`` are those that were accepted, in order.
     """
 
-    def __init__(self, issuer: str) -> None:
-        super().__init__()
+    def __init__(self, issuer: str, **options: Any) -> None:
+        super().__init__(**options)
         self._userinfo = f"{issuer}/userinfo"
         self.tokens: list[str] = []
         csv = "\n".join([",".join(COLUMNS), *(",".join(str(row[name]) for name in COLUMNS) for row in ROWS)])
