@@ -214,32 +214,22 @@ def test_only_the_kernel_renews(place: Place, capsys: pytest.CaptureFixture[str]
         print(f"\n{seen}")
 
 
-def test_a_link_that_comes_back(place: Place) -> None:
-    """Calls wait for the kernel, and go on."""
-    with place.kernel() as kernel:
-        kernel.ask("share", allow_unencrypted=False)
-        kernel.ask("call_until", expiries=1)
-        kernel.ask("start_calls", calls=30)
-        place.network.unplug("kernel")
-        try:
-            threading.Event().wait(OUTAGE)
-        finally:
-            place.network.plug("kernel")
-        assert kernel.ask("finish_calls") == [200] * 60
-        assert kernel.ask("call_until", expiries=1)["statuses"] == [200]
-
-
-def test_a_kernel_whose_machine_vanishes(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    """No connection is closed, and yet calls end with an error, and no token is left."""
+def test_a_kernel_that_is_cut_off(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """No connection is closed. If it is back soon, calls go on; else they end with an error, and no token is left."""
     with (
         place.kernel() as kernel,
         closing(Machine(place.network, "scheduler", place.folder, "127.0.0.1")) as observer,
     ):
         observer.ask("connect", address=place.cluster.address)
         text = kernel.ask("share", allow_unencrypted=False)
-        kernel.ask("call_until", expiries=1)
-        place.network.unplug("kernel")
+        kernel.ask("start_calls", calls=30)
         try:
+            place.network.unplug("kernel")
+            threading.Event().wait(OUTAGE)
+            place.network.plug("kernel")
+            assert kernel.ask("finish_calls") == [200] * 60
+            assert observer.ask("held") > 0
+            place.network.unplug("kernel")
             began = time.monotonic()
             with pytest.raises(
                 AssertionError, match=r"the client that shared it is closed or gone.*share_ended"
@@ -269,7 +259,6 @@ def test_clocks_that_differ(place: Place, capsys: pytest.CaptureFixture[str]) ->
             kernel.ask("share", allow_unencrypted=False)
             seen = kernel.ask("call_until", expiries=3)
             assert (seen["statuses"], seen["passed"], len(seen["workers"])) == ([200], True, 3)
-            assert seen["closest"] > TOO_SHORT
     finally:
         worker.kill()
         worker.wait(30)
