@@ -102,7 +102,9 @@ def functions() -> dict[str, FunctionType]:
         try:
             module = importlib.import_module(info.name)
         except ImportError:
-            if not info.name.startswith("authnb.adapters."):  # whose libraries need not be installed
+            if not info.name.startswith(
+                ("authnb.adapters.", "authnb.cluster.")
+            ):  # whose libraries need not be installed
                 raise
             continue
         found |= {f"{info.name}:{function.__qualname__}": function for function in functions_of(module)}
