@@ -12,7 +12,7 @@ from distributed.protocol import ToPickle
 
 from authnb.cluster import member
 from authnb.cluster.grant import error_from_message, error_to_message, share_ended
-from authnb.cluster.relay import TokenRelay
+from authnb.cluster.relay import ATTENDED, TokenRelay
 from authnb.errors import ShareError
 from authnb.transport.http import is_loopback
 
@@ -140,7 +140,8 @@ class RelayPlugin(SchedulerPlugin):
             self._lost = loop.call_later(RECONNECTS, self._end_unattended, loop, loop.time())
 
     def _end_unattended(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
-        if self._attended > since:
+        if self._attended > since:  # its requests still come: look again
+            self._lost = loop.call_later(RECONNECTS + ATTENDED, self._end_unattended, loop, loop.time())
             return
         error = share_ended(
             "the client that shared it is closed or gone, or its process. Share the session again."
