@@ -52,8 +52,8 @@ class DaskChannel:
         )
 
         self._client, self._allow_unencrypted = client, allow_unencrypted
-        self.address = str(client.scheduler.address)
-        self.description = f"the Dask workers at {self.address}"
+        self.address: str = str(client.scheduler.address)
+        self.description: str = f"the Dask workers at {self.address}"
         self._holders: list[tuple[str, float | None]] = []
         self._reported = 0.0  # time.monotonic() of the holders
         self._ending: set[asyncio.Future[Any]] = set()

@@ -61,7 +61,7 @@ class RelayPlugin(SchedulerPlugin):
     idempotent = True
 
     def __init__(self, share: str, client: str, *, allow_unencrypted: bool) -> None:
-        self.name = f"authnb-{share}"
+        self.name: str = f"authnb-{share}"
         self._share, self._client, self._allow_unencrypted = share, client, allow_unencrypted
 
     def __reduce__(self) -> tuple[Callable[..., RelayPlugin], tuple[Any, ...]]:

@@ -129,8 +129,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def __init__(
         self, address: Address, key: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> None:
-        self.key, self.answer = key, answer
-        self.address_family = _family(address)
+        self.key: bytes = key
+        self.answer: Callable[[dict[str, Any]], dict[str, Any]] = answer
+        vars(self)["address_family"] = _family(address)
         self._lock = threading.Lock()
         self._pending: dict[socket.socket, bytes] = {}  # requests in work, with the context of the answer
         self._watchers: dict[socket.socket, tuple[bytes, int]] = {}  # the same, and the process

@@ -49,7 +49,7 @@ class ProcessChannel:
             self._folder = Path(tempfile.mkdtemp(prefix="authnb-"))
         except OSError as error:
             raise _not_shared(str(error)) from None
-        self.address = str(self._folder)
+        self.address: str = str(self._folder)
         key = secrets.token_bytes(32)
         try:
             self._server: Server = listen(self._folder, key, self._answer)

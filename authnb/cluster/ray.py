@@ -120,7 +120,7 @@ class RayChannel:
         """Make the actor and feed it from now on."""
         import ray  # noqa: PLC0415 - installed where it is used
 
-        self.address = f"authnb-{name}"
+        self.address: str = f"authnb-{name}"
         if self._confined:
             self.address += f"@{ray.util.get_node_ip_address()}"
         self._actor = _Actor(self.address, self._confined)

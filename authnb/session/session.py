@@ -106,7 +106,7 @@ class Session(GuardedSession):
 
     def become_alias(self, shared: Session) -> None:
         """In a forked process: be the session with less power that was shared."""
-        self.token_auth, self._api, self._is_worker = shared.token_auth, shared._api, True
+        vars(self).update(token_auth=shared.token_auth, _api=shared._api, _is_worker=True)
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from provider import ACCESS_TOKEN, CLIENT, REFRESH_TOKEN, Scenario, as_json
+from provider import CLIENT, REFRESH_TOKEN, Scenario, as_json
 from provider import Server as HostileServer
 from servers import Server
 
@@ -104,14 +104,16 @@ def test_a_numeric_subject_is_the_same_in_userinfo(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"nonce": "another"}, {"iss": "https://elsewhere.example"}])
-def test_an_id_token_that_nobody_asked_for(scenario: Scenario, changed: dict[str, str]) -> None:
-    """It is used if it can be verified; else the person is signed in without it."""
-    scenario.claims.update(changed)
-    token = client(scenario, scope="read").complete({**scenario.token, "id_token": scenario.signed()}, "n")
-    assert (token["access_token"], token.keys() & {"id_token", "userinfo"}) == (ACCESS_TOKEN, set())
+def test_an_id_token_that_nobody_asked_for_is_verified_too(
+    scenario: Scenario, changed: dict[str, str]
+) -> None:
+    answer = {**scenario.token, "id_token": scenario.signed()}
     scenario.claims = {"nonce": "n"}
-    token = client(scenario, scope="read").complete({**scenario.token, "id_token": scenario.signed()}, "n")
+    token = client(scenario, scope="read").complete({**answer, "id_token": scenario.signed()}, "n")
     assert token["userinfo"]["sub"] == "ada"
+    scenario.claims.update(changed)
+    with pytest.raises(InvalidToken):
+        client(scenario, scope="read").complete({**answer, "id_token": scenario.signed()}, "n")
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

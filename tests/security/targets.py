@@ -106,7 +106,7 @@ def pasted(data: bytes) -> None:
 
 def metadata(data: bytes) -> None:
     """A discovery document, and the sign-up form it may describe."""
-    provider = Provider(**_read_metadata(read_object(_answer(data), "Reading"), ISSUER))
+    provider = Provider(**_read_metadata(read_object(_answer(data), "Reading"), ISSUER, {}))
     if provider.authnb_signup is not None:
         read_form(provider)
 

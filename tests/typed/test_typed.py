@@ -69,6 +69,9 @@ def as_module(code: str) -> str:
         return code
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     bound = {node.id for node in names if isinstance(node.ctx, ast.Store)} | set(dir(builtins))
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} - {"api"}  # also outside
+    defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    bound |= {node.name for node in ast.walk(tree) if isinstance(node, defined)}
     bound |= {
         alias.asname or alias.name
         for node in ast.walk(tree)
