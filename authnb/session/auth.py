@@ -82,7 +82,7 @@ class TokenAuth(OAuth2Auth):
         )  # called if no renewal can help
         self._renewal: Future[bool] | None = None  # the latest renewal
         register_fork_aware(self)
-        self._printable = ""  # the access token that was found to be, for long ones take long
+        self._sent: Token | None = None  # that a header may hold: to look through a long one takes long
         self._retry_at = 0.0  # time.monotonic() before which no early renewal is retried
         self._unrenewable: Token | None = None  # the token whose renewal was refused
         self._rejected: tuple[Token | None, float] = None, 0.0  # a new token that got a 401, and until when
@@ -188,15 +188,15 @@ class TokenAuth(OAuth2Auth):
         """The token; `AuthnbError` if there is none, or no header may hold it."""
         if token is None:
             raise signed_out_error()
-        access_token = str(token["access_token"])
-        if access_token is not self._printable:
+        if token is not self._sent:
+            access_token = str(token["access_token"])
             if not access_token.isascii() or not access_token.isprintable():
                 raise AuthnbError(
                     "invalid_token",
                     "The access token was not sent: it holds characters that no HTTP header may hold (RFC 6750 "
                     "section 2.1). Check where it was read from.",
                 )
-            self._printable = access_token
+            self._sent = token
         return token
 
     def ensure_fresh(self, renewer: TokenRenewer) -> None:
@@ -290,7 +290,7 @@ class TokenAuth(OAuth2Auth):
             self._renewal.exception()
         with self.renewal_lock:
             token: Token | None = self.token
-            self.token, self._printable = None, ""
+            self.token = self._sent = None
         self.on_sign_out()
         return token
 

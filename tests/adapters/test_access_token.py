@@ -77,10 +77,12 @@ def test_a_relative_address_without_api(demo: DemoProvider) -> None:
 
 def test_after_logout(session: Session) -> None:
     """Nor does the session hold the token any more."""
-    token = session.access_token().token
+    session.access_token()
+    token = session.token
     session.logout()
     with pytest.raises(LoginRequired):
         session.access_token()
+    assert token["access_token"]
     assert token not in [*vars(session).values(), *vars(session.token_auth).values()]
 
 
