@@ -28,9 +28,8 @@ def test_auth_of_requests_in_another_process(demo: DemoProvider) -> None:
         assert pool.submit(status, f"{demo.api}/stations", api.requests_auth).result() == 200
 
 
-@pytest.mark.parametrize("name", ["aiohttp", "httpx", "pystac"])
+@pytest.mark.parametrize("name", ["aiohttp", "httpx"])
 def test_an_adapter_is_of_the_same_session(demo: DemoProvider, name: str) -> None:
-    pytest.importorskip({"pystac": "pystac_client"}.get(name, name))
     api = sign_in(demo)
     with api.share_with(multiprocessing):
         adapter = getattr(api.credentials, name)
