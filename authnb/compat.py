@@ -35,6 +35,8 @@ class ForkAware(Protocol):
 OWNER_ONLY = 0o600  # mode of a file
 _FOLDER_MODE = 0o700
 _POLL_INTERVAL = 0.2  # seconds between two looks at whether a line is still wanted
+# Python has none on Windows, and none in browsers
+UNIX_SOCKETS: socket.AddressFamily | None = getattr(socket, "AF_UNIX", None)
 
 
 class NotPrivateError(OSError):
@@ -51,7 +53,6 @@ class NotPrivateError(OSError):
 if sys.platform == "win32":
     OPEN_FLAGS = os.O_BINARY | os.O_NOINHERIT
     REUSE_ADDRESS = False  # there it would share a port that is in use
-    UNIX_SOCKETS: socket.AddressFamily | None = None  # Python has none there
     HAS_PUBLIC_COMMAND_LINES = False  # the arguments of a process are shown to its own user
 
     def open_private(path: Path, flags: int) -> int:
@@ -101,7 +102,6 @@ else:
     OPEN_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
     # Nobody else may share a port of ours all the same, and without it a port is closed for a minute after its use
     REUSE_ADDRESS = True
-    UNIX_SOCKETS = socket.AF_UNIX
     HAS_PUBLIC_COMMAND_LINES = True
     _WRITABLE_BY_OTHERS = 0o022
 
