@@ -17,6 +17,7 @@ from authnb.errors import AuthnbError
 from authnb.flows.inbox import Inbox
 from authnb.flows.signup import read_account, read_form
 from authnb.flows.workload import _token
+from authnb.oauth.challenge import MAX_CHALLENGES_LENGTH, read_challenges
 from authnb.oauth.id_token import verify_id_token
 from authnb.oauth.key_set import KeySet
 from authnb.oauth.provider import Provider, _read_metadata
@@ -184,6 +185,20 @@ def freshness(data: bytes) -> None:
         raise AssertionError("kept too long")
 
 
+def challenges(data: bytes) -> None:
+    """What an API asks for."""
+    text = data.decode("latin-1")
+    found = read_challenges(text)
+    if len(found) > len(text) or (len(text) > MAX_CHALLENGES_LENGTH and found):
+        raise AssertionError("read more than there is")
+    for one in found:
+        if one.scheme != one.scheme.lower() or not one.scheme.isascii() or not one.scheme.isprintable():
+            raise AssertionError(f"{one.scheme!r} is no scheme")
+        for name, value in one.parameters.items():
+            if not name.isascii() or not name.isprintable() or len(value) > len(text):
+                raise AssertionError(f"{name!r} is no parameter")
+
+
 def date(data: bytes) -> None:
     """The provider's clock."""
     Clock().synchronize(data.decode("latin-1"))
@@ -228,6 +243,7 @@ TARGETS: dict[Callable[[bytes], None], bytes] = {
     ),
     vouched: b'{"exp": 1800000000}',
     freshness: b"public, max-age=3600\n10",
+    challenges: b'Bearer realm="a", error="insufficient_scope", scope="b c", Negotiate YWJj==, Basic realm="d"',
     date: b"Mon, 23 Nov 2026 12:00:00 GMT",
     stored: _json(
         account={"profile": "p", "issuer": ISSUER, "client_id": CLIENT},
