@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import tempfile
 import threading
+import time
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
     from authnb.adapters.source import AccessToken, Source
 
+_PREFIX = "authnb-token-"
+_NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
+_LEFTOVER_AGE = 3600.0  # seconds; who uses a file touches it every `_LONGEST_PAUSE`
 _LONGEST_PAUSE = 30.0  # seconds between two looks at the token
 _SHORTEST_PAUSE = 0.2
 _LIFETIME = 60.0  # seconds assumed of a token whose provider does not say
@@ -53,7 +59,7 @@ class TokenFile(AbstractContextManager["Path"]):
 @contextmanager
 def _file(source: Source, url: str | None, variables: Iterable[str]) -> Iterator[Path]:
     """Keep a file with the access token fresh while the block runs."""
-    folder = Path(tempfile.mkdtemp(prefix="authnb-token-"))  # 0700
+    folder = temporary_folder()
     path = folder / "access_token"
     ended = threading.Event()
     before = {name: os.environ.get(name) for name in variables}
@@ -87,8 +93,9 @@ def _keep_fresh(
     while not ended.wait(pause):
         try:
             newest = source.access_token(url)
-            if newest.token != token.token:
+            if newest.token != token.token or not path.exists():
                 owner_only.write(path, newest.token.encode())
+            touch(path.parent)
             token, pause = newest, next_look(source, newest)
         except LoginRequired:
             with suppress(AuthnbError):
@@ -102,3 +109,27 @@ def next_look(source: Source, token: AccessToken) -> float:
     """Seconds until the next look: a part of what is left, so that each comes before the token expires."""
     left = _LIFETIME if token.expires_at is None else token.expires_at - source.provider_time()
     return max(_SHORTEST_PAUSE, min(_LONGEST_PAUSE, left / 4))
+
+
+def temporary_folder() -> Path:
+    """A new private folder for a token file; those that killed processes left are deleted first."""
+    remove_leftovers(Path(tempfile.gettempdir()))
+    return Path(tempfile.mkdtemp(prefix=_PREFIX))  # 0700
+
+
+def touch(folder: Path) -> None:
+    """Say that a `temporary_folder` is in use, though no token changes."""
+    if _NAME.fullmatch(folder.name):
+        with suppress(OSError):
+            os.utime(folder)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the folders of killed processes: with name and mode as `temporary_folder` makes them, an hour unused."""
+    with suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                found = path.lstat()
+                private = found.st_mode == stat.S_IFDIR | 0o700
+                if private and _NAME.fullmatch(path.name) and found.st_mtime < time.time() - _LEFTOVER_AGE:
+                    shutil.rmtree(path)

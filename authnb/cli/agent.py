@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from authnb import compat
 from authnb.adapters.source import AccessToken
-from authnb.adapters.token_file import next_look
+from authnb.adapters.token_file import next_look, temporary_folder, touch
 from authnb.cli.status import describe_account, find_sign_ins, nobody
 from authnb.errors import AuthnbError, InvalidToken, LoginRequired, StorageError, unexpected_error
 from authnb.flows.workload import SECRET, SECRET_FILE, client_secret
@@ -31,6 +30,7 @@ from authnb.transport.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from authnb.oauth.provider import Provider
     from authnb.storage.base import Account, SignIn
@@ -178,12 +178,13 @@ class _TokenFile:
 def _place(given: Path | None) -> Iterator[_TokenFile]:
     """A place for the file, this agent's alone while the block runs; raises `StorageError` if it cannot be that."""
     if given is None:
-        with tempfile.TemporaryDirectory(prefix="authnb-token-") as folder:
-            file = _TokenFile(Path(folder, "access_token"))
-            try:
-                yield file
-            finally:
-                file.remove()
+        folder = temporary_folder()
+        file = _TokenFile(folder / "access_token")
+        try:
+            yield file
+        finally:
+            file.remove()
+            shutil.rmtree(folder, ignore_errors=True)
         return
     from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to load
 
@@ -284,6 +285,7 @@ class _Keeper:
             self._session.token = stored.token  # another process renewed it
         self._session.ensure_active_token()
         token = str(self._session.token["access_token"])
+        touch(self._file.path.parent)
         if token != self._written:
             self._file.write(token)
             if self._written is None:

@@ -82,6 +82,8 @@ def _code_and_description(body: Mapping[str, Any], secrets: Collection[str]) -> 
     code = error if isinstance(error, str) and re.fullmatch(r"[\w.:/-]{1,80}", error, re.ASCII) else None
     if code is not None and without_secrets(code, secrets) != code:
         code = None
+    if code is not None and code.lower() in _KNOWN_CODES:
+        code = code.lower()  # some send them in capitals
     if code is None:
         others = [value for name in _CODE_MEMBERS if isinstance(value := members.get(name), str)]
         code = next((value for value in others if value in _KNOWN_CODES), None)

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -118,3 +119,30 @@ def test_while_the_provider_is_down(short: DemoProvider, token_proxy: TokenEndpo
         assert path.read_text() == first
         token_proxy.outcome = lambda: "pass"
         wait_for(lambda: path.read_text() != first, "another token")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere folders have other modes")
+def test_the_folder_of_a_killed_process_is_removed_by_the_next(
+    short: DemoProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was used within the hour stays, as do those of others and links."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, others, used = (
+        tmp_path / f"authnb-token-{end}" for end in ("ab12_cd3", "notes about it", "ef45gh67")
+    )
+    for folder in (left, others, used):
+        folder.mkdir(mode=0o700)
+        (folder / "access_token").write_text("left behind")
+    link = tmp_path / "authnb-token-zz11zz11"
+    link.symlink_to(others)
+    for folder in (left, others):
+        os.utime(folder, (1, 1))
+    os.utime(link, (1, 1), follow_symlinks=False)
+    session = sign_in(short)
+    with session.token_file() as path:
+        assert not left.exists()
+        assert (others / "access_token").exists()
+        assert (used / "access_token").exists()
+        assert link.is_symlink()
+        os.utime(path.parent, (1, 1))
+        wait_for(lambda: path.parent.stat().st_mtime > 1, "the folder to be in use")

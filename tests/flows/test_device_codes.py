@@ -71,10 +71,11 @@ def test_timeout_is_named_where_it_helps(
     [
         json.dumps({"status": 400, "message": "authorization_pending"}).encode(),
         json.dumps({"type": "authorization_pending", "title": "Pending"}).encode(),
+        json.dumps({"error": "AUTHORIZATION_PENDING"}).encode(),
         '{"error": "authorization_pending", "error_description": "R\u00e9essayez"}'.encode("latin-1"),
     ],
 )
 def test_pending_in_other_forms(server: Server, pending: bytes) -> None:
-    """Twitch has the code in `message`, problem details (RFC 9457) in `type`; another encoding than UTF-8 is no end."""
+    """Twitch has the code in `message`, problem details (RFC 9457) in `type`; other letters and encodings are no end."""
     token = sign_in(server, (400, JSON, pending), TOKEN, expires_in=600, timeout=300)
     assert token["access_token"] == "at"
