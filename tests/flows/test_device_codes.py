@@ -76,6 +76,6 @@ def test_timeout_is_named_where_it_helps(
     ],
 )
 def test_pending_in_other_forms(server: Server, pending: bytes) -> None:
-    """Twitch has the code in `message`, problem details (RFC 9457) in `type`; other letters and encodings are no end."""
+    """Twitch has the code in `message`, problem details (RFC 9457) in `type`; other letters and encodings pass."""
     token = sign_in(server, (400, JSON, pending), TOKEN, expires_in=600, timeout=300)
     assert token["access_token"] == "at"
