@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HTTP_OK, _SERVER_ERROR = 200, 500
+_CHECK_ISSUER = (
+    "Check the issuer's address; for a provider without discovery give its endpoints: Provider(issuer, "
+    "token_endpoint=…, …)."
+)
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.json(?:\.[0-9a-f]{16}\.new)?")  # no other file in the folder is ours
 _MAX_REDIRECTS = 3
 MAX_AGE = 86_400.0  # seconds; a longer max-age is cut to this
@@ -45,12 +49,17 @@ class DocumentNotFound(ProviderError):
 
 
 def fetch(
-    url: str, operation: str, *, anew: bool = False, response_timeout: float = RESPONSE_TIMEOUT
+    url: str,
+    operation: str,
+    *,
+    anew: bool = False,
+    response_timeout: float = RESPONSE_TIMEOUT,
+    remedy: str = _CHECK_ISSUER,
 ) -> dict[str, Any]:
     """The JSON object at this address: from the cache while it is fresh, unless ``anew``, else from the provider.
 
-    ``operation`` begins the text of an error. Raises `DocumentNotFound`, or another `ProviderError` where no response
-    came.
+    ``operation`` begins the text of an error, and ``remedy`` ends that of one for an address without it. Raises
+    `DocumentNotFound`, or another `ProviderError` where no response came.
     """
     # A port of this machine may have been another user's, who would be believed later
     cacheable = not is_loopback(url)
@@ -69,8 +78,7 @@ def fetch(
             raise busy
         raise DocumentNotFound(
             "invalid_response",
-            f"{operation} failed: {url} answered HTTP {response.status_code}. Check the issuer's address; for "
-            "a provider without discovery give its endpoints: Provider(issuer, token_endpoint=…, …).",
+            f"{operation} failed: {url} answered HTTP {response.status_code}. {remedy}",
         )
     try:
         document = read_object(response, operation)

@@ -59,6 +59,7 @@ _TIMEOUT = (
     "{host} did not answer in time. Try again, or check the network; response_timeout= gives a slow provider "
     f"more than {RESPONSE_TIMEOUT:.0f} seconds."
 )
+_CIRCLE = "{host} redirects in a circle, or too often. Check the address, or tell the provider."
 _ENCODING = "the response of {host} cannot be decompressed. Try again, or tell the provider."
 _CA_BUNDLE = (
     "the certificate file that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names does not exist. Correct or unset that "
@@ -88,6 +89,7 @@ _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str, 
     (exceptions.SSLError, "CERTIFICATE_VERIFY_FAILED", "tls_error", _CERTIFICATE),
     (exceptions.SSLError, "", "tls_error", _NO_TLS),
     (exceptions.Timeout, "", "timeout", _TIMEOUT),
+    (exceptions.TooManyRedirects, "", "invalid_response", _CIRCLE),
     (OSError, "CA certificate bundle", "tls_error", _CA_BUNDLE),
     (Exception, "", "unreachable", _UNREACHABLE),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from behaviour import EVIL, Behaviour, override
@@ -24,6 +26,7 @@ import authnb
 from authnb.errors import AuthnbError, LoginFailed
 from authnb.flows.redirect_uris import forget, reserve
 from authnb.oauth.client import Client
+from authnb.oauth.protected_resource import WELL_KNOWN, discover
 from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Token
 from authnb.session.renewal import TokenRenewer
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 ACCOUNT = Account(profile="default", issuer="https://id.example.org", client_id=CLIENT)
 SIGN_IN = SignIn(token=Token({"access_token": "at"}), provider=Provider(ACCOUNT.issuer), scope="openid")
 PORT = "8765"
+API = "https://data.example.org/v1"
 ENDPOINTS = {
     "authorization_endpoint": f"{ACCOUNT.issuer}/authorize",
     "token_endpoint": f"{ACCOUNT.issuer}/token",
@@ -226,6 +230,29 @@ def tls_error(case: ErrorCase) -> AuthnbError:
     with Network(case.folder) as network:
         case.patch.setenv("HTTPS_PROXY", network.proxy)
         return raised(lambda: Provider.discover(ACCOUNT.issuer))
+
+
+def no_metadata(case: ErrorCase) -> AuthnbError:
+    """An API that says nothing."""
+    return _of_api(case, {"": 200, f"{WELL_KNOWN}/v1": 404, WELL_KNOWN: 404})
+
+
+def resource_mismatch(case: ErrorCase) -> AuthnbError:
+    """An API with the metadata of another."""
+    return _of_api(case, {}, resource="https://other.example.org/v1")
+
+
+def _of_api(case: ErrorCase, statuses: dict[str, int], **metadata: str) -> AuthnbError:
+    """What asking an API ends in whose addresses answer with these statuses."""
+    with Network(case.folder) as network:
+        case.patch.setenv("HTTPS_PROXY", network.proxy)
+        case.patch.setenv("REQUESTS_CA_BUNDLE", network.ca_file)
+        origin = f"{urlsplit(API).scheme}://{urlsplit(API).netloc}:443"
+        network.redirects.update(
+            {f"{origin}{path or urlsplit(API).path}": (status, "") for path, status in statuses.items()}
+        )
+        network.documents[f"{origin}{WELL_KNOWN}/v1"] = json.dumps(metadata).encode(), {}
+        return raised(lambda: discover(API))
 
 
 def no_key(case: ErrorCase) -> AuthnbError:

@@ -93,6 +93,13 @@ ERRORS: dict[str, Known] = {
         of_behaviour("metadata: token endpoint over http"),
         "Its administrators have to mend that, or you name the endpoint.",
     ),
+    "no_metadata": Known(
+        error_cases.no_metadata,
+        "Few APIs have such metadata yet; with `issuer` and `client_id` none are needed.",
+    ),
+    "resource_mismatch": Known(
+        error_cases.resource_mismatch, "Whoever has them could otherwise get tokens for somebody else's API."
+    ),
     "invalid_token": Known(
         of_behaviour("ID token: RS256 by a forger"),
         "Once may be a change of keys; more than once is for the provider's administrators.",
