@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet, InvalidToken
-
 from authnb.errors import StorageError, without_frames
 from authnb.storage import owner_only
 from authnb.storage.base import Account, SignIn
-from authnb.storage.cipher import find_cipher, make_cipher
+from authnb.storage.encrypted import EncryptedFiles, corrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _HEADER = b"authnb sign-in "
-_VERSION = b"1"
 _SUFFIX = ".signin"
 _HEADROOM = 8192  # bytes reserved for a longer token response
 
@@ -69,7 +66,7 @@ class FileStorage:
         except StorageError as error:
             self._no_home, self._directory = error, Path()
         self._locks: dict[tuple[int, Account], FileLock] = {}
-        self._cipher: Fernet | None = None
+        self._files = EncryptedFiles(self._directory, _HEADER)
 
     def __repr__(self) -> str:
         return f"FileStorage({str(self._directory)!r})"
@@ -84,16 +81,13 @@ class FileStorage:
             return None
         stored_account, sign_in = found
         if stored_account != account:
-            raise _corrupt(self._path(account), "it belongs to another account")
+            raise corrupt(self._path(account), "it belongs to another account")
         return sign_in
 
     def save(self, account: Account, sign_in: SignIn) -> None:
         """Replace the stored sign-in, atomically."""
         with self._acquire(account):
-            if self._cipher is None:
-                self._cipher = make_cipher(self._directory)
-            content = self._cipher.encrypt(_dump(account, sign_in))
-            owner_only.write(self._path(account), _HEADER + _VERSION + b"\n" + content)
+            self._files.write(self._path(account), _dump(account, sign_in))
 
     def remove(self, account: Account) -> None:
         """Delete the stored sign-in, if there is one."""
@@ -140,37 +134,8 @@ class FileStorage:
         return owner_only.acquire(lock)
 
     def _read(self, path: Path) -> tuple[Account, SignIn] | None:
-        content = owner_only.read(path)
-        if content is None:
-            return None
-        header, _, body = content.partition(b"\n")
-        if not header.startswith(_HEADER):
-            raise _corrupt(path, "it is not a file of authnb's")
-        if header != _HEADER + _VERSION:
-            raise StorageError(
-                "later_version",
-                f"{path} was written by a later authnb. Update authnb to use it, or choose another profile= or "
-                "AUTHNB_HOME.",
-            )
-        return _parse(self._decrypt(path, body), path)
-
-    def _ciphers(self) -> Iterator[Fernet]:
-        """The cipher in use, then that of the key as it is now: a keyring is asked only if need be."""
-        if self._cipher is not None:
-            yield self._cipher
-        if (found := find_cipher(self._directory)) is not None:
-            yield found
-
-    def _decrypt(self, path: Path, body: bytes) -> bytes:
-        for cipher in self._ciphers():
-            try:
-                content = cipher.decrypt(body)
-            except InvalidToken:
-                continue
-            self._cipher = cipher
-            return content
-        self._cipher = None
-        raise _corrupt(path, "the key beside it does not decrypt it")
+        content = self._files.read(path)
+        return None if content is None else _parse(content, path)
 
 
 def _dump(account: Account, sign_in: SignIn) -> bytes:
@@ -182,8 +147,4 @@ def _parse(content: bytes, path: Path) -> tuple[Account, SignIn]:
         stored = json.loads(content)
         return Account(**stored["account"]), SignIn.from_json(stored["sign_in"])
     except (ValueError, TypeError, KeyError, RecursionError, StorageError):
-        raise _corrupt(path, "its content is not what authnb writes") from None
-
-
-def _corrupt(path: Path, why: str) -> StorageError:
-    return StorageError("corrupt", f"{path} cannot be used: {why}. Sign in again; that replaces it.")
+        raise corrupt(path, "its content is not what authnb writes") from None

@@ -62,7 +62,7 @@ class Server(OnThread):
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = _respond  # noqa: N815 - the standard library's names
+            do_GET = do_POST = do_DELETE = _respond  # noqa: N815 - the standard library's names
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return super().date_time_string((timestamp or time.time()) + outer.clock_offset)

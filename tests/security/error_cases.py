@@ -26,6 +26,7 @@ import authnb
 from authnb.errors import AuthnbError, LoginFailed
 from authnb.flows.redirect_uris import forget, reserve
 from authnb.oauth.client import Client
+from authnb.oauth.dynamic_registration import register
 from authnb.oauth.protected_resource import WELL_KNOWN, discover
 from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Token
@@ -240,6 +241,22 @@ def no_metadata(case: ErrorCase) -> AuthnbError:
 def resource_mismatch(case: ErrorCase) -> AuthnbError:
     """An API with the metadata of another."""
     return _of_api(case, {}, resource="https://other.example.org/v1")
+
+
+def no_registration(_case: ErrorCase) -> AuthnbError:
+    """A provider that registers nobody."""
+    return raised(lambda: register(Provider(ACCOUNT.issuer), redirect_uris=[]))
+
+
+def registration_refused(case: ErrorCase) -> AuthnbError:
+    """A provider that registers another redirect address than it was asked to."""
+    with Network(case.folder) as network:
+        case.patch.setenv("HTTPS_PROXY", network.proxy)
+        case.patch.setenv("REQUESTS_CA_BUNDLE", network.ca_file)
+        answer = {"client_id": CLIENT, "redirect_uris": ["https://evil.example/callback"]}
+        network.documents["https://id.example.org:443/register"] = json.dumps(answer).encode(), {}
+        provider = Provider(ACCOUNT.issuer, registration_endpoint=f"{ACCOUNT.issuer}/register")
+        return raised(lambda: register(provider, redirect_uris=[f"http://127.0.0.1:{PORT}/callback"]))
 
 
 def _of_api(case: ErrorCase, statuses: dict[str, int], **metadata: str) -> AuthnbError:

@@ -100,6 +100,10 @@ ERRORS: dict[str, Known] = {
     "resource_mismatch": Known(
         error_cases.resource_mismatch, "Whoever has them could otherwise get tokens for somebody else's API."
     ),
+    "no_registration": Known(
+        error_cases.no_registration, "Most providers want clients registered by a person: `docs/register.md`."
+    ),
+    "registration_refused": Known(error_cases.registration_refused, ""),
     "invalid_token": Known(
         of_behaviour("ID token: RS256 by a forger"),
         "Once may be a change of keys; more than once is for the provider's administrators.",

@@ -151,7 +151,7 @@ def test_a_damaged_file(files: FileStorage, tmp_path: Path, content: bytes, erro
 def test_decrypted_content_is_validated(files: FileStorage, tmp_path: Path) -> None:
     """Content encrypted with the right key that is no sign-in, or belongs to another account."""
     files.save(ACCOUNT, some_sign_in())
-    cipher = files._cipher  # noqa: SLF001 - to write what authnb never writes
+    cipher = files._files.cipher  # noqa: SLF001 - to write what authnb never writes
     assert cipher is not None
     path = the_file(tmp_path / "authnb")
     whole = json.loads(cipher.decrypt(path.read_bytes().partition(b"\n")[2]))
