@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.errors import AuthnbError
+from authnb.transport.addresses import may_be_loopback
 from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, where_to_open
 from authnb.views.form import form_element
 from authnb.views.person import confirm, initial, signed_in
@@ -248,13 +249,9 @@ def _page(
 
 
 def _code(login: Login, verification: Verification, clicks_unheard: str | None) -> list[Node | None]:
-    """A user code to enter on any device, with a QR code."""
-    import segno  # noqa: PLC0415 - only for the device flow
-
+    """A user code to enter on any device, with a QR code for others than this machine."""
     code, complete = verification.user_code or "", verification.uri_complete
     first = verification.sign_up_uri
-    # Has room for the longest address that may be shown
-    qr = segno.make(complete or verification.uri, micro=False).svg_data_uri(border=2, light="#fff")
     page = ["a", {"href": verification.uri, **NEW_TAB}, verification.uri.partition("://")[2]]
     attributes = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
     opener = link(complete or verification.uri, "Open with the code" if complete else "Open the page")
@@ -267,7 +264,8 @@ def _code(login: Login, verification: Verification, clicks_unheard: str | None) 
             row(opener, cancel()),
         ],
     ]
-    columns.append(["img", {"class": "authnb-qr", "src": qr, "alt": "The address as a QR code, for a phone"}])
+    if not may_be_loopback(verification.uri):
+        columns.append(_qr_code(complete or verification.uri))
     warning = ". Only go on if you started this sign-in yourself."
     return [
         row(link(first, "Create an account first")) if first else None,
@@ -275,6 +273,14 @@ def _code(login: Login, verification: Verification, clicks_unheard: str | None) 
         muted("The code is good for ", ["countdown", {}], warning),
         row(*_alternatives(login, clicks_unheard, "authnb-plain")),
     ]
+
+
+def _qr_code(address: str) -> Node:
+    """An address for a phone; has room for the longest that may be shown."""
+    import segno  # noqa: PLC0415 - only for the device flow
+
+    source = segno.make(address, micro=False).svg_data_uri(border=2, light="#fff")
+    return ["img", {"class": "authnb-qr", "src": source, "alt": "The address as a QR code, for a phone"}]
 
 
 def _alternatives(login: Login, clicks_unheard: str | None, kind: str = "") -> list[Node]:

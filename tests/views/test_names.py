@@ -69,5 +69,6 @@ def test_no_other_device_is_sent_to_a_page_of_this_machine(demo: DemoProvider) -
     assert text_lines(login)[0] == "To sign in at 127.0.0.1, open this address in your browser:"
     for text in (*text_lines(login), html(login), str(shown(login))):
         assert "any device" not in text
+    assert "data:image/svg" not in str(shown(login))
     login.cancel()
     assert where_to_open("https://id.example.org/device") == "on any device"
