@@ -21,6 +21,7 @@ from authnb.demo.pages import authorize, device, logout, sign_in
 from authnb.demo.protocol import endpoints
 from authnb.demo.protocol.authorization_server import Server
 from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
+from authnb.demo.registration_limits import RegistrationLimits
 from authnb.demo.resource import archive, measurements
 
 if TYPE_CHECKING:
@@ -46,7 +47,17 @@ HEADERS = {
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
-JSON_PATHS = ("/api/", "/.well-known/", "/jwks", "/token", "/revoke", "/device_authorization", "/userinfo")
+JSON_PATHS = (
+    "/api",
+    "/archive",
+    "/.well-known/",
+    "/jwks",
+    "/token",
+    "/revoke",
+    "/register",
+    "/device_authorization",
+    "/userinfo",
+)
 
 
 class Cookies(SecureCookieSessionInterface):
@@ -77,7 +88,8 @@ def create_app(
         signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
         _register_clients(session, redirect_uris)
-        clients = {client.id: client for client in session.scalars(select(Client))}
+        own = select(Client).where(Client.registration.is_(None))
+        clients = {client.id: client for client in session.scalars(own)}
 
     app = Flask(__name__)
     app.jinja_env.loader = PackageLoader("authnb.demo")  # from an archive too
@@ -99,6 +111,7 @@ def create_app(
         sessions=database.sessions,
         clients=clients,
         purge=Purge(database.sessions),
+        registration_limits=RegistrationLimits(settings.registrations_per_minute),
         signing_key=signing_key,
         server=Server(settings),
     )

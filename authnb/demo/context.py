@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from flask import current_app, g
 from sqlalchemy import bindparam, select
 
-from authnb.demo.database.models import AccessToken, AuthorizationCode, DeviceCode, RefreshToken, digest
+from authnb.demo.database.models import (
+    AccessToken,
+    AuthorizationCode,
+    Client,
+    DeviceCode,
+    RefreshToken,
+    digest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Delete, Engine, Insert, Select, Update
     from sqlalchemy.orm import Session, sessionmaker
 
-    from authnb.demo.database.models import Client
     from authnb.demo.database.purge import Purge
+    from authnb.demo.registration_limits import RegistrationLimits
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
@@ -41,6 +48,12 @@ class Settings:
     code_lifetime: int = 60
     device_code_lifetime: int = 600
     device_interval: int = 5
+    registration: bool = True
+    registration_lifetime: int = 30 * 24 * 3600
+    registrations_per_minute: int = 120
+    most_registrations: int = 5000
+    resource_metadata: Literal["challenge", "well-known"] | None = "challenge"
+    jwt_access_tokens: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +67,7 @@ class Context:
     sessions: sessionmaker[Session]
     clients: dict[str, Client] = field(repr=False)
     purge: Purge
+    registration_limits: RegistrationLimits
     signing_key: RSAKey = field(repr=False)
     server: AuthorizationServer
 
@@ -80,6 +94,14 @@ def db() -> Session:
         g.db = provider().sessions()
     session: Session = g.db
     return session
+
+
+def find_client(client_id: str) -> Client | None:
+    """Give a client: one that was there from the start, or one that registered itself and has not expired."""
+    if known := provider().clients.get(client_id):
+        return known
+    client = db().get(Client, client_id)
+    return client if client and client.expires_at is not None and client.expires_at > now() else None
 
 
 def find(kind: type[Secret], secret: str) -> Secret | None:

@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 import waitress  # type: ignore[import-untyped] # it has no types
@@ -49,6 +49,12 @@ class DemoProvider(RunningProvider):
     longer than `sign_in_lifetime` from when the person signed in. `refresh_lifetime_member` is the member of a token
     response that states how long the refresh token lives, such as Keycloak's `refresh_expires_in`; none does so
     without it, and with `refresh_token_timeout` `authorization_expires_in` states the rest of the sign-in's.
+
+    Public clients may register themselves (RFC 7591, 7592) unless `registration` is False: so many a minute and so many
+    in all, each forgotten after an hour without a token, or `registration_lifetime` seconds after its last one.
+    `resource_metadata` is where the APIs say whom they trust (RFC 9728): in the challenge of a 401 and at the
+    well-known address, at the latter only, or (None) nowhere. With `jwt_access_tokens` access tokens are JWTs (RFC
+    9068); else they mean nothing to those who read them.
     """
 
     def __init__(
@@ -65,6 +71,12 @@ class DemoProvider(RunningProvider):
         code_lifetime: int = 60,
         device_code_lifetime: int = 600,
         device_interval: int = 5,
+        registration: bool = True,
+        registration_lifetime: int = 30 * 24 * 3600,
+        registrations_per_minute: int = 120,
+        most_registrations: int = 5000,
+        resource_metadata: Literal["challenge", "well-known"] | None = "challenge",
+        jwt_access_tokens: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database_url = database
@@ -80,6 +92,12 @@ class DemoProvider(RunningProvider):
             code_lifetime=code_lifetime,
             device_code_lifetime=device_code_lifetime,
             device_interval=device_interval,
+            registration=registration,
+            registration_lifetime=registration_lifetime,
+            registrations_per_minute=registrations_per_minute,
+            most_registrations=most_registrations,
+            resource_metadata=resource_metadata,
+            jwt_access_tokens=jwt_access_tokens,
         )
         self._database: Database | None = None
         self._server: Any = None

@@ -194,7 +194,8 @@ def refresh(demo: RunningProvider, refresh_token: str, **changes: str) -> reques
 def get_tokens(demo: RunningProvider, name: str = "ada", **changes: str | None) -> dict[str, Any]:
     """Give the tokens of a whole sign-in."""
     asked = ask(demo, **changes)
-    answer = redeem(demo, asked, allow(signed_in_window(demo, name), asked)["code"])
+    code = allow(signed_in_window(demo, name), asked)["code"]
+    answer = redeem(demo, asked, code, client_id=changes.get("client_id", demo.client_id))
     assert answer.status_code == 200, answer.text
     return answer.json()
 

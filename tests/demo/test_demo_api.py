@@ -145,7 +145,10 @@ def test_without_a_token_there_is_a_challenge_without_an_error(
         f"{demo.api}/stations", headers={"Authorization": header} if header else {}, timeout=20
     )
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="authnb demo"'
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer realm="authnb demo", resource_metadata="{demo.issuer}/.well-known/oauth-protected-resource/api", '
+        'scope="measurements:read"'
+    )
 
 
 def test_a_bad_token_is_named_so(demo: DemoProvider) -> None:

@@ -33,6 +33,7 @@ LAYERS = [
 ]
 DEMO_LAYERS = [
     "database",
+    "registration_limits",
     "context",
     "accounts",
     "protocol",

@@ -12,7 +12,7 @@ import secrets
 import uuid
 from typing import Any
 
-from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin
+from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, InvalidScopeError, TokenMixin
 from authlib.oauth2.rfc8628 import DeviceCredentialMixin
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -71,7 +71,11 @@ class Attempts(Base):
 
 
 class Client(Base, ClientMixin):
-    """A registered client. Lists are kept as words with spaces between them."""
+    """A registered client. Lists are kept as words with spaces between them.
+
+    The last columns belong to clients that registered themselves (RFC 7591): `registration` is their metadata as JSON,
+    `registration_digest` the digest of their registration access token (RFC 7592), and `scope` what they may ask for.
+    """
 
     __tablename__ = "clients"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -81,6 +85,16 @@ class Client(Base, ClientMixin):
     grant_types: Mapped[str]
     redirect_uris: Mapped[str]
     post_logout_redirect_uris: Mapped[str]
+    registration: Mapped[str | None]
+    registration_digest: Mapped[str | None]
+    registered_at: Mapped[float | None]
+    expires_at: Mapped[float | None]
+    scope: Mapped[str | None]
+
+    @property
+    def is_self_registered(self) -> bool:
+        """Whether nobody has looked at it: it registered itself."""
+        return self.registration is not None
 
     def __repr__(self) -> str:
         return f"<Client {self.id}>"
@@ -94,8 +108,14 @@ class Client(Base, ClientMixin):
         return ""
 
     def get_allowed_scope(self, scope: Any) -> str:
-        """RFC 6749 section 3.3: the scope asked for, or a default when none was."""
-        return " ".join(dict.fromkeys((scope or "").split())) or DEFAULT_SCOPE
+        """RFC 6749 section 3.3: the scope asked for, or a default when none was; InvalidScopeError beyond its own."""
+        wanted = list(dict.fromkeys((scope or "").split()))
+        if self.scope is None:
+            return " ".join(wanted) or DEFAULT_SCOPE
+        own = self.scope.split()
+        if not set(wanted) <= set(own):
+            raise InvalidScopeError("The client is not registered for that scope.")
+        return " ".join(wanted or own)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Whether this redirect URI is registered: as it stands, or without its port on the loopback interface."""
@@ -240,6 +260,11 @@ class AccessToken(Base, TokenMixin):
 
 
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?(/.*)?")
+
+
+def is_loopback(uri: str) -> bool:
+    """Whether it points to this computer, over http."""
+    return bool(_LOOPBACK.fullmatch(uri))
 
 
 def without_loopback_port(uri: str) -> str:

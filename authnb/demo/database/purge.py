@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists
+from sqlalchemy import delete, exists, select
 
 from authnb.demo.database.models import (
     BROWSER_LIFETIME,
@@ -19,6 +19,8 @@ from authnb.demo.database.models import (
     Authorization,
     AuthorizationCode,
     Browser,
+    Client,
+    Consent,
     DeviceCode,
     RefreshToken,
 )
@@ -65,3 +67,7 @@ def _statements(moment: float) -> Iterator[Delete]:
         yield delete(kind).where(kind.expires_at < moment)
     used = (exists().where(kind.authorization_id == Authorization.id) for kind in (*children, DeviceCode))
     yield delete(Authorization).where(*(~one for one in used))
+    unused = (~exists().where(kind.client_id == Client.id) for kind in (Authorization, DeviceCode))
+    gone = select(Client.id).where(Client.expires_at < moment, *unused)
+    yield delete(Consent).where(Consent.client_id.in_(gone))
+    yield delete(Client).where(Client.id.in_(gone))

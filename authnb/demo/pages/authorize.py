@@ -15,10 +15,11 @@ from flask import Blueprint, redirect, render_template, request
 
 from authnb.demo import accounts
 from authnb.demo.context import db, now, provider
-from authnb.demo.database.models import Browser, Consent, without_loopback_port
+from authnb.demo.database.models import Browser, Consent, is_loopback, without_loopback_port
 from authnb.demo.pages.forms import DecisionForm
 from authnb.demo.pages.sign_in import to_sign_in
 from authnb.demo.protocol.metadata import in_words
+from authnb.demo.protocol.resources import names, requested
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -141,7 +142,9 @@ def _ask(browser: Browser, grant: Any, form: DecisionForm) -> str:
         client=grant.request.client,
         scopes=in_words(grant.request.scope),
         query=request.query_string.decode(errors="replace"),
+        apis=names(requested(grant.request)),
         site=urlsplit(grant.redirect_uri).netloc,
+        local=is_loopback(grant.redirect_uri),
     )
 
 

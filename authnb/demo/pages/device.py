@@ -14,6 +14,7 @@ from authnb.demo.database.models import Authorization, Browser, DeviceCode, dige
 from authnb.demo.pages.forms import DecisionForm, UserCodeForm
 from authnb.demo.pages.sign_in import to_sign_in
 from authnb.demo.protocol.metadata import in_words
+from authnb.demo.protocol.resources import names
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -79,6 +80,7 @@ def _ask(browser: Browser, code: DeviceCode, user_code: str, form: DecisionForm)
         account=browser.account,
         client=code.client,
         scopes=in_words(code.scope),
+        apis=names(code.resource),
         user_code=normal_user_code(user_code),
     )
 

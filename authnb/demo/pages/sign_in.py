@@ -9,7 +9,7 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from werkzeug.datastructures import MultiDict
 
 from authnb.demo import accounts
-from authnb.demo.context import provider
+from authnb.demo.context import find_client, provider
 from authnb.demo.pages.forms import NAME_TAKEN, SignInForm, SignUpForm
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def next_page() -> str:
 def waiting_client() -> Client | None:
     """Give the client that waits for the sign-in, to name it on the page."""
     client_id = parse_qs(_next().query).get("client_id", [""])[0]
-    return provider().clients.get(client_id)
+    return find_client(client_id)
 
 
 def _next() -> Any:

@@ -11,7 +11,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import rfc7009
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from authnb.demo.context import find, now, provider
+from authnb.demo.context import find, find_client, now, provider
 from authnb.demo.database.models import AccessToken, RefreshToken
 from authnb.demo.protocol.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.protocol.grants import (
@@ -23,20 +23,20 @@ from authnb.demo.protocol.grants import (
 from authnb.demo.protocol.metadata import AUTH_METHODS, SCOPES
 from authnb.demo.protocol.openid import AuthenticationRequest, EndSessionEndpoint, IDToken, Issuer
 from authnb.demo.protocol.pkce import S256
+from authnb.demo.protocol.registration import ConfigurationEndpoint, RegistrationEndpoint
 from authnb.demo.protocol.tokens import TokenResponse, end_family, save_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from authnb.demo.context import Settings
-    from authnb.demo.database.models import Client
 
 
 class Server(AuthorizationServer):
     """The authorization server of the demo: query_client and save_token on our tables."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(query_client=_find_client, save_token=save_token)
+        super().__init__(query_client=find_client, save_token=save_token)
         self.scopes_supported: list[str] = list(SCOPES)
         self.register_grant(AuthorizationCodeGrant, [S256(), AuthenticationRequest(), IDToken()])
         self.register_grant(RefreshTokenGrant, [IDToken()])
@@ -49,6 +49,10 @@ class Server(AuthorizationServer):
         self.register_endpoint(device_authorization)
         self.register_endpoint(RevocationEndpoint)
         self.register_endpoint(EndSessionEndpoint)
+        if settings.registration:
+            endpoints: tuple[Any, ...] = (RegistrationEndpoint, ConfigurationEndpoint)
+            for endpoint in endpoints:
+                self.register_endpoint(endpoint)
         self.issuer_parameter: Issuer = Issuer()
         self.register_extension(self.issuer_parameter)
 
@@ -100,7 +104,3 @@ class RevocationEndpoint(rfc7009.RevocationEndpoint):
             end_family(token.authorization_id)
         else:
             token.revoked_at = now()
-
-
-def _find_client(client_id: str) -> Client | None:
-    return provider().clients.get(client_id)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2 import OAuth2Error, ResourceProtector
 from authlib.oauth2.rfc6749 import MissingAuthorizationError, UnsupportedTokenTypeError
@@ -16,6 +16,9 @@ from sqlalchemy import bindparam, select
 from authnb.demo.context import now, provider
 from authnb.demo.database.models import AccessToken, Account, Authorization, digest
 from authnb.demo.protocol.resources import resources
+
+if TYPE_CHECKING:
+    from authnb.demo.protocol.resources import ProtectedResource
 
 REALM = "authnb demo"
 
@@ -40,44 +43,52 @@ class TokenValidator(BearerTokenValidator):
             return connection.execute(_GOOD_TOKEN, which).one_or_none()
 
     def validate_token(self, token: Any, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request
-        """Refuse none, and one whose scope is too small."""
+        """Refuse none. What one is for, and whether its scope is enough, `bearer_token` decides."""
         if not token:
             raise InvalidTokenError
-        if self.scope_insufficient(token.scope, scopes):
-            raise InsufficientScopeError
 
 
 _protector = ResourceProtector()
 _protector.register_token_validator(TokenValidator())
 
 
-def bearer_token(scope: str, api: str | None = None) -> Any:
+def bearer_token(scope: str, api: ProtectedResource | None = None) -> Any:
     """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`.
 
-    ``api``: the path of the API that the token has to be for (RFC 8707), None for the provider's own endpoints.
+    ``api``: the API that the token has to be for (RFC 8707), None for the provider's own endpoints.
     """
     try:
-        token = _protector.validate_request([scope], request)
-        if api is not None and (token.resource or resources()[0]) != provider().issuer + api:
+        token = _protector.validate_request([], request)
+        if api is not None and (token.resource or resources()[0]) != api.identifier:
             raise InvalidTokenError("The access token is for another API.")
+        if TokenValidator.scope_insufficient(token.scope, [scope]):
+            raise InsufficientScopeError
     except OAuth2Error as error:
-        abort(_refusal(error, scope))
+        abort(_refusal(error, scope, api))
     return token
 
 
-def _refusal(error: OAuth2Error, scope: str) -> Response:
-    """The answer of RFC 6750 section 3: without an error code if no token was sent, with the scope if it lacks one."""
+def _refusal(error: OAuth2Error, scope: str, api: ProtectedResource | None) -> Response:
+    """The answer of RFC 6750 section 3, with where to ask for a token (RFC 9728 section 5.1).
+
+    It has no error code if no token was sent, and the scope that is needed if there is no token or it lacks one.
+    """
     challenge = f'Bearer realm="{REALM}"'
+    if api and provider().settings.resource_metadata == "challenge":
+        challenge += f', resource_metadata="{api.metadata_url}"'
+    needed = f', scope="{scope}"'
     if isinstance(error, MissingAuthorizationError | UnsupportedTokenTypeError):
         body = {
             "error": "unauthorized",
             "error_description": "Send an access token: 'Authorization: Bearer ...'.",
         }
+        challenge += needed if api else ""
     else:
-        description, needed = error.description, ""
+        description = error.description
         if isinstance(error, InsufficientScopeError):
             description = f"The access token lacks the scope {scope}. Request it when you sign in."
-            needed = f', scope="{scope}"'
+        elif not api:
+            needed = ""
         body = {"error": str(error.error), "error_description": description}
         challenge += f', error="{error.error}", error_description="{description}"{needed}'
     return Response(

@@ -10,6 +10,7 @@ from authlib.oauth2 import rfc8628
 from authlib.oauth2.rfc6749 import InvalidGrantError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.errors import AccessDeniedError
 from authlib.oauth2.rfc8628 import AuthorizationPendingError, ExpiredTokenError, SlowDownError
+from flask import g
 from sqlalchemy import or_, update
 
 from authnb.demo.context import changed, db, find, now, provider
@@ -69,31 +70,32 @@ class DeviceAuthorizationEndpoint(rfc8628.DeviceAuthorizationEndpoint):
     CLIENT_AUTH_METHODS = AUTH_METHODS
 
     def authenticate_client(self, request: Any) -> Client:
-        """Give the client, which must be registered for this grant."""
+        """Give the client, which must be registered for this grant and for the scope."""
         client: Client = super().authenticate_client(request)
         if not client.check_grant_type(rfc8628.DEVICE_CODE_GRANT_TYPE):
             raise UnauthorizedClientError("The client is not registered for the device grant.")
+        g.device_scope = client.get_allowed_scope(request.payload.scope)
         return client
 
     def create_endpoint_response(self, request: Any) -> Any:
         """The codes, for the APIs in the request (RFC 8707)."""
-        self._resource = requested(request)
+        g.device_resource = requested(request)  # not on self, which all threads share
         return super().create_endpoint_response(request)
 
     def get_verification_uri(self) -> str:
         """Where the person enters the code."""
         return f"{provider().issuer}/device"
 
-    def save_device_credential(self, client_id: str, scope: str | None, data: dict[str, Any]) -> None:
+    def save_device_credential(self, client_id: str, scope: str | None, data: dict[str, Any]) -> None:  # noqa: ARG002 - Authlib's signature
         """Keep both codes as digests."""
         db().add(
             DeviceCode(
                 digest=digest(data["device_code"]),
                 user_code_digest=digest(data["user_code"]),
                 client_id=client_id,
-                scope=provider().clients[client_id].get_allowed_scope(scope),
+                scope=g.device_scope,
                 expires_at=now() + data["expires_in"],
                 interval=data["interval"],
-                resource=self._resource,
+                resource=g.device_resource,
             )
         )

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from authnb.demo.context import provider
 from authnb.demo.protocol.bearer import bearer_token
 from authnb.demo.protocol.metadata import provider_metadata
 from authnb.demo.protocol.openid import user_claims
+from authnb.demo.protocol.resources import APIS
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -23,7 +24,37 @@ endpoints: Blueprint = Blueprint("endpoints", __name__)
 @endpoints.get("/.well-known/oauth-authorization-server")
 def metadata() -> ResponseReturnValue:
     """OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3."""
-    return _cached(jsonify(provider_metadata(provider().issuer)))
+    return _cached(jsonify(provider_metadata(provider().issuer, provider().settings)))
+
+
+@endpoints.get("/.well-known/oauth-protected-resource/<path:path>")
+def resource_metadata(path: str) -> ResponseReturnValue:
+    """RFC 9728 section 3, for each of the APIs."""
+    api = next((api for api in APIS if api.path == f"/{path}"), None)
+    if not api or provider().settings.resource_metadata is None:
+        abort(404, "There is no such API here.")
+    return _cached(jsonify(api.metadata))
+
+
+@endpoints.post("/register")
+def register() -> ResponseReturnValue:
+    """RFC 7591 section 3."""
+    return _registration("client_registration")
+
+
+@endpoints.route("/register/<client_id>", methods=["GET", "PUT", "DELETE"])
+def registration(client_id: str) -> ResponseReturnValue:  # noqa: ARG001 - the endpoint reads it from the request
+    """RFC 7592 section 2."""
+    return _registration("client_configuration")
+
+
+def _registration(endpoint: str) -> ResponseReturnValue:
+    if not provider().settings.registration:
+        abort(404, "Clients cannot register themselves here.")
+    if request.method in {"POST", "PUT"} and not isinstance(request.get_json(silent=True), dict):
+        problem = "Send the metadata as a JSON object, with Content-Type: application/json."
+        return jsonify(error="invalid_client_metadata", error_description=problem), 400
+    return cast("Response", provider().server.create_endpoint_response(endpoint))
 
 
 @endpoints.get("/jwks")

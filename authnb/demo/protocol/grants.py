@@ -124,8 +124,8 @@ class TokenExchangeGrant(grants.BaseGrant, grants.TokenEndpointMixin):
         scope = self.request.payload.scope or subject.scope
         if not set(scope.split()) <= set(subject.scope.split()):
             raise InvalidScopeError("The scope exceeds that of the 'subject_token'.")
-        target(self.request, subject.authorization.resource)
         self.request.client, self.request.credential, self.request.scope = client, subject, scope
+        target(self.request, subject.authorization.resource)
 
     def create_token_response(self) -> Any:
         """Answer with an access token of the same family (section 2.2.1)."""

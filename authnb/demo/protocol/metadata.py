@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from authnb.demo.protocol.resources import resources
+
+if TYPE_CHECKING:
+    from authnb.demo.context import Settings
 
 SCOPES = {
     "openid": "know that it is you",
@@ -13,6 +18,7 @@ SCOPES = {
 }
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
 RESPONSE_MODES = ("query", "fragment")
+PROMPTS = ("none", "login", "consent", "create", "select_account")
 AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
 
 
@@ -21,8 +27,9 @@ def in_words(scope: str) -> list[str]:
     return [SCOPES[word] for word in scope.split() if word in SCOPES]
 
 
-def provider_metadata(issuer: str) -> dict[str, Any]:
+def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
     """The discovery document: RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3."""
+    registration = {"registration_endpoint": f"{issuer}/register"} if settings.registration else {}
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -32,6 +39,7 @@ def provider_metadata(issuer: str) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}/revoke",
         "device_authorization_endpoint": f"{issuer}/device_authorization",
         "end_session_endpoint": f"{issuer}/logout",
+        **registration,
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
@@ -51,11 +59,12 @@ def provider_metadata(issuer: str) -> dict[str, Any]:
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"),
             *("name", "preferred_username", "email", "email_verified"),
         ],
-        "prompt_values_supported": ["none", "login", "consent", "create", "select_account"],
+        "prompt_values_supported": list(PROMPTS),
         "authorization_response_iss_parameter_supported": True,
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "protected_resources": list(resources()),  # RFC 9728 section 4
         "authnb_demo": True,  # for learning: what it gives opens nothing
         "authnb_signup": sign_up_form(issuer),
         "service_documentation": f"{issuer}/",

@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 
 from authnb.demo.accounts import sign_out
 from authnb.demo.context import db, now, provider
-from authnb.demo.protocol.metadata import RESPONSE_MODES, provider_metadata
+from authnb.demo.protocol.metadata import PROMPTS, RESPONSE_MODES
 from authnb.demo.protocol.resources import requested
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class AuthenticationRequest:
         """Refuse what we cannot do rather than do something else."""
         data = grant.request.payload.data
         prompts = set(data.get("prompt", "").split())
-        if not prompts <= set(provider_metadata("")["prompt_values_supported"]):
+        if not prompts <= set(PROMPTS):
             raise InvalidRequestError("Unknown 'prompt' value.")
         if "none" in prompts and len(prompts) > 1:
             raise InvalidRequestError("'prompt=none' goes with no other value.")

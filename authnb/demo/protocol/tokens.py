@@ -17,10 +17,12 @@ from authnb.demo.database.models import (
     AccessToken,
     Authorization,
     AuthorizationCode,
+    Client,
     DeviceCode,
     RefreshToken,
     digest,
 )
+from authnb.demo.protocol.jwt_access_tokens import jwt_access_token
 from authnb.demo.protocol.resources import target
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _NEW_AUTHORIZATION = insert(Authorization)
 _NEW_ACCESS_TOKEN = insert(AccessToken)
 _NEW_REFRESH_TOKEN = insert(RefreshToken)
+_KEEP_CLIENT = update(Client).where(Client.id == bindparam("which")).values(expires_at=bindparam("until"))
 
 
 class TokenResponse(dict[str, Any]):
@@ -45,15 +48,21 @@ class TokenResponse(dict[str, Any]):
 def save_token(token: TokenResponse, request: Any) -> None:
     """Keep the digests of a response's tokens, in the family of what they were given for."""
     origin = request.authorization_code or request.refresh_token or request.credential
+    resource = target(request, origin.authorization.resource if origin else None)
+    if provider().settings.jwt_access_tokens:
+        token["access_token"] = jwt_access_token(token, request, resource, origin and origin.authorization)
     family = origin.authorization_id if origin else _of_its_own(request)
     access_token = {
         "digest": digest(token["access_token"]),
         "authorization_id": family,
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
-        "resource": target(request, origin.authorization.resource if origin else None),
+        "resource": resource,
     }
     changed(_NEW_ACCESS_TOKEN, **access_token)
+    if request.client.is_self_registered:
+        until = now() + provider().settings.registration_lifetime
+        changed(_KEEP_CLIENT, which=request.client.id, until=until)
     if "refresh_token" in token:
         lifetime = _refresh_token_lifetime(token, origin.authorization.auth_time)
         refresh_token = {

@@ -14,6 +14,7 @@ from flask import Blueprint, abort, jsonify, make_response, request, send_file
 
 from authnb.demo.context import provider
 from authnb.demo.protocol.bearer import bearer_token
+from authnb.demo.protocol.resources import MEASUREMENTS
 from authnb.demo.resource.data import STATIONS, UNITS, measurements
 
 if TYPE_CHECKING:
@@ -26,13 +27,23 @@ DEFAULT_LIMIT = 500
 LARGEST_LIMIT = 1000
 
 
-api: Blueprint = Blueprint("api", __name__, url_prefix="/api")
+api: Blueprint = Blueprint("api", __name__, url_prefix=MEASUREMENTS.path)
+
+
+@api.get("")
+@api.get("/")
+def index() -> ResponseReturnValue:
+    """What is here, for those who begin with the API's address."""
+    bearer_token(SCOPE, MEASUREMENTS)
+    _only_these(())
+    paths = ("/stations", "/measurements", "/measurements.parquet")
+    return jsonify(name=MEASUREMENTS.name, paths=paths)
 
 
 @api.get("/stations")
 def stations() -> ResponseReturnValue:
     """Where is measured."""
-    bearer_token(SCOPE, api.url_prefix)
+    bearer_token(SCOPE, MEASUREMENTS)
     _only_these(())
     shown = ("id", "name", "latitude", "longitude", "kind")
     return jsonify(stations=[{key: getattr(station, key) for key in shown} for station in STATIONS])
@@ -41,7 +52,7 @@ def stations() -> ResponseReturnValue:
 @api.get("/measurements")
 def list_measurements() -> ResponseReturnValue:
     """What was measured, filtered, one page at a time; `next` leads to the page after it."""
-    bearer_token(SCOPE, api.url_prefix)
+    bearer_token(SCOPE, MEASUREMENTS)
     _only_these(("station", "from", "to", "limit", "cursor"))
     wanted = _stations()
     start, end = _time("from"), _time("to")
@@ -73,7 +84,7 @@ def list_measurements() -> ResponseReturnValue:
 @api.get("/measurements.parquet")
 def parquet_file() -> ResponseReturnValue:
     """All of it as a file, for clients that read parts of it by range (RFC 9110 section 14)."""
-    bearer_token(SCOPE, api.url_prefix)
+    bearer_token(SCOPE, MEASUREMENTS)
     _only_these(())
     content = _parquet_file()
     return send_file(
