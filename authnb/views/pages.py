@@ -13,7 +13,7 @@ from authnb.signin.presence import current_kernel, current_request
 if TYPE_CHECKING:
     from authnb.signin.login import Login
 
-_PRESENT = 5.0  # seconds after a page's last message
+_MISSING = 10.0  # seconds without a message of a page, while others send theirs
 # What a person does to sign in, by action of the panel
 _PARTICIPATING = {"opened", "submit_form", "submit_redirect"}
 _NEW_ATTEMPT = {"start_over", "switch_account", "choose"}
@@ -112,9 +112,13 @@ class Pages:
         return {_browser(page) for page in self._participated}
 
     def _present(self) -> list[str]:
-        """In the order in which they came."""
-        now = time.monotonic()
-        return [page for page, seen in self._seen.items() if now - seen < _PRESENT]
+        """In the order in which they came.
+
+        A page is gone if others were heard since: where none is, it is alone and sends nothing, or this kernel was
+        busy or suspended and processed nobody's messages.
+        """
+        latest = max(self._seen.values(), default=0.0)
+        return [page for page, seen in self._seen.items() if latest - seen < _MISSING]
 
 
 def _browser(page: str | None) -> str:

@@ -64,6 +64,16 @@ def test_a_person_who_left_is_not_forgotten() -> None:
     assert pages.asked == "a.1"
 
 
+@pytest.mark.parametrize("pages", [READY[:1], READY])
+def test_silence_of_all_pages_is_no_absence(pages: tuple[tuple[str, str, str], ...]) -> None:
+    """Of one that is alone no message is due; of several none arrives while the kernel or the machine is busy."""
+    silent = after(*pages, ("a.1", RUN, "opened"))
+    for page in silent._seen:  # noqa: SLF001 - by a minute, one of them by another two seconds
+        silent._seen[page] -= 62 if page == "a.1" else 60  # noqa: SLF001 - as above
+    assert not silent.must_ask()
+    assert silent.asked == "a.1"
+
+
 def test_the_question_says_what_is_known() -> None:
     """Who began the sign-in, and whether another page certainly finished it."""
     asks = after(*READY).why_asked
