@@ -88,6 +88,20 @@ class Token(OAuth2Token):
     the last renewal came with a later ``refresh_token_expires_at``.
     """
 
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        expires_at = params.get("expires_at")
+        exact = isinstance(expires_at, float) and math.isfinite(expires_at)
+        super().__init__(dict(params) if exact else params)
+        if exact:  # Authlib cuts it to whole seconds, which a token that lives for a few cannot spare
+            self["expires_at"] = expires_at
+
+    def is_expired(self, leeway: float = 60) -> bool | None:
+        """As in Authlib, also where ``expires_at`` is not in whole seconds."""
+        if isinstance(expires_at := self.get("expires_at"), float):
+            return expires_at - leeway < time.time()
+        expired: bool | None = super().is_expired(leeway)  # type: ignore[arg-type] # the stub has int alone
+        return expired
+
     def __repr__(self) -> str:
         shown = [
             f"{name}={value if isinstance(value, int | float) else repr(printable(value))}"
@@ -242,7 +256,7 @@ def read_token(
     lifetime = _seconds(body.get("expires_in"))
     if lifetime:  # no token is issued expired: 0 or less means that the lifetime is unknown
         token["expires_in"] = int(lifetime)
-        token["expires_at"] = int(issued_at + lifetime)
+        token["expires_at"] = issued_at + lifetime
     return token | _renewable_until(body, issued_at)
 
 

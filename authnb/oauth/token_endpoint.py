@@ -58,7 +58,7 @@ class _NormalizedResponse:
     status_code: int = 200
 
     def json(self) -> dict[str, Any]:
-        return self.token
+        return dict(self.token)  # in which Authlib cuts expires_at to whole seconds
 
 
 def request_token(client: RegisteredClient, operation: str, **parameters: str | None) -> dict[str, Any]:
@@ -68,16 +68,19 @@ def request_token(client: RegisteredClient, operation: str, **parameters: str | 
     sent = [value for name, value in parameters.items() if name in _SECRET_PARAMETERS]
     secrets = list(filter(None, [*sent, client.client_secret]))
     sent_at = provider.clock.local_time()
+    token: dict[str, Any] = {}
 
     def read(response: requests.Response) -> _NormalizedResponse:
         # The lifetime counts from issuance, which is no earlier than the request
         issued_from = provider.clock.synchronize(response.headers.get("Date"), sent_at)
-        return _NormalizedResponse(read_token(response, operation, secrets, issued_from))
+        token.update(read_token(response, operation, secrets, issued_from))
+        return _NormalizedResponse(token)
 
     def send(method: str) -> dict[str, Any]:
         with provider_errors(operation, endpoint), oauth_session(client) as session:
             session.register_compliance_hook("access_token_response", read)
-            return dict(session.fetch_token(endpoint, auth=session.client_auth(method), **parameters))
+            session.fetch_token(endpoint, auth=session.client_auth(method), **parameters)
+            return token
 
     return authenticated(client, send, provider.token_endpoint_auth_methods_supported)
 

@@ -230,7 +230,7 @@ class TokenAuth(OAuth2Auth):
                 return False
             renewal = self._renewal
             if renewal is None or renewal.done():
-                renewal = self._renewal = self._start_renewal(stale, renewer)
+                renewal = self._start_renewal(stale, renewer)
         failure = renewal.exception()
         if failure is not None:
             raise without_frames(copy(failure))  # a copy for each caller
@@ -238,12 +238,14 @@ class TokenAuth(OAuth2Auth):
 
     def _start_renewal(self, stale: Token, renewer: TokenRenewer) -> Future[bool]:
         renewal: Future[bool] = Future()
+        before, self._renewal = self._renewal, renewal  # so that nobody finds it missing once it runs
         thread = threading.Thread(
             target=self._run_renewal, args=(renewal, stale, renewer), name="authnb-renewal"
         )
         try:
             thread.start()
         except RuntimeError as error:
+            self._renewal = before
             raise unexpected_error("Renewing the token", error) from None
         return renewal
 

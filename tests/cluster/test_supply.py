@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from demo_session import age, sign_in
+from demo_session import age, renewer, sign_in
+from token_endpoint_proxy import TokenEndpointProxy
 
 import authnb
-from authnb.cluster.grant import share_ended
+from authnb.cluster.grant import PROTOCOL, VERSION, Reference, share_ended
+from authnb.cluster.member import Member
 from authnb.cluster.supply import TokenSupply, fingerprint
+from authnb.demo import DemoProvider
+from authnb.session.session import Session
+from authnb.transport.clock import Clock
 
 if TYPE_CHECKING:
-    from token_endpoint_proxy import TokenEndpointProxy
-
-    from authnb.demo import DemoProvider
+    from authnb.cluster.member import Channel
 
 PATIENCE = 20.0  # seconds
+LIFETIME = 2  # seconds of a token
+RENEWED_AT = 0.75  # of its lifetime
 
 
 def test_one_renewal_for_all_who_have_the_same_token(
@@ -127,3 +133,57 @@ def test_a_token_that_is_still_valid_is_given_while_the_provider_is_in_trouble(
     assert grant.left is not None
     assert 0 < grant.left <= 60
     assert token_proxy.outcomes == ["503"]
+
+
+class FedByHand(Member):
+    """A member whose channel is the kernel's supply."""
+
+    def __init__(self, supply: TokenSupply, api: Session, clock_error: float) -> None:
+        client = renewer(api).client
+        reference = Reference(
+            name=f"off by {clock_error}",
+            kind="",
+            address="",
+            issuer=client.provider.issuer,
+            client_id=client.client_id,
+            scope=client.scope,
+            api=api.api_addresses,
+            protocol=PROTOCOL,
+            version=VERSION,
+        )
+        super().__init__((reference,))
+        self._supply = supply
+        self.session = Session.from_share(self)
+        clock = Clock(wall=lambda: time.time() + clock_error)
+        object.__setattr__(renewer(self.session).client.provider, "clock", clock)
+
+    def _channel(self) -> Channel:
+        return self._supply
+
+
+def test_one_renewal_for_each_token_whatever_the_clocks_of_workers_say() -> None:
+    """When three quarters of its lifetime are over, by the kernel's clock, and not before."""
+    renewals: list[float] = []
+
+    def on_renewal() -> str:
+        renewals.append(time.monotonic())
+        return "pass"
+
+    began = time.monotonic()
+    with (
+        DemoProvider(access_token_lifetime=LIFETIME) as demo,
+        TokenEndpointProxy(demo.issuer, on_renewal) as proxy,
+    ):
+        api = sign_in(demo, proxy, clock_error=-700.6)
+        supply = TokenSupply(api)
+
+        def work(clock_error: float) -> None:
+            session = FedByHand(supply, api, clock_error).session
+            while len(renewals) < 4:
+                assert session.access_token().token
+                threading.Event().wait(0.01)
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(work, [0.0, 0.3, 700.6, 700.9]))
+    assert set(proxy.outcomes) == {"pass"}
+    assert renewals[-1] - began >= len(renewals) * RENEWED_AT * LIFETIME

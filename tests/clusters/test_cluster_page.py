@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import ray
 from code_blocks import Block, Page
 from demo_session import sign_in
+from support import folder_for_sockets
 
 if TYPE_CHECKING:
     from authnb.demo import DemoProvider
@@ -29,3 +31,18 @@ async def test_dask(block: Block, demo: DemoProvider) -> None:
     names: dict[str, Any] = {"api": api}
     await smaller.run(names)
     assert names["found"] == api.get("/measurements", params={"limit": 1000}).json()["measurements"]
+
+
+@PAGE.block("Ray")
+async def test_ray(block: Block, demo: DemoProvider) -> None:
+    api = sign_in(demo)
+    names: dict[str, Any] = {"api": api}
+    with folder_for_sockets() as folder:
+        options = f"num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir={folder!r}"
+        smaller = block.replacing({"ray.init()": f"ray.init({options})", "5000": "1000"})
+        try:
+            await smaller.run(names)
+        finally:
+            ray.shutdown()
+    rows = [row for page in names["pages"] for row in page]
+    assert rows == api.get("/measurements", params={"limit": 1000}).json()["measurements"]

@@ -11,7 +11,6 @@ import secrets
 import sys
 import threading
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 EXPIRIES = int(os.environ.get("AUTHNB_STORM_EXPIRIES", "15"))
 TASKS = 20 * EXPIRIES  # at least
 LIFETIME = 2  # seconds of a token
+RENEWED_AT = 0.75  # of its lifetime: not before, or a renewal was one too many
 WORKERS = 4
 IN_FLIGHT = 24
 CALLS = 4  # of a task
@@ -60,9 +60,11 @@ class Chaos:
 def test_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No call is lost, each expiry takes one renewal, and the refresh token is in this process alone."""
     renewals: list[float] = []
+    used: set[str] = set()  # refresh tokens
 
     def on_renewal() -> str:
         renewals.append(time.monotonic())
+        used.add(api.token["refresh_token"])
         return "pass"
 
     with (
@@ -75,31 +77,29 @@ def test_a_storm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         chaos = Chaos(cluster, every=max(40, TASKS // 40))
         with cluster.client() as client:
             wait_for_workers(client, WORKERS)
+            signed_in = time.monotonic()
             api = sign_in(demo, proxy)
-            used = {api.token["refresh_token"]}
-            renewals.clear()
             with api.share_with(client):
                 started = time.monotonic()
-                outcomes = run_tasks(client, api, chaos, renewals, used)
+                outcomes = run_tasks(client, api, chaos, renewals)
                 took = time.monotonic() - started
+                used.add(api.token["refresh_token"])
                 wait_for_workers(client, WORKERS)
                 processes = [scheduler, *chaos.alive]
                 look_for_refresh_tokens(client, [each.pid for each in processes], used)
         assert set(outcomes) == {200}
-        gaps = [later - earlier for earlier, later in pairwise(renewals)]
-        assert (
-            min(gaps) > LIFETIME / 5
-        )  # a token is renewed half a second before it expires, in whole seconds
+        lived = (renewals[-1] - signed_in) / LIFETIME
+        assert len(renewals) * RENEWED_AT <= lived
         assert proxy.outcomes == ["pass"] * len(proxy.outcomes)
         with capsys.disabled():
             print(
-                f"\n{len(outcomes) // CALLS} tasks, {len(outcomes)} calls, {len(renewals)} renewals in {took:.0f} s "
-                f"(closest two: {min(gaps):.2f} s), {chaos.killed} workers killed, {len(used)} refresh tokens, all in "
-                "this process alone"
+                f"\n{len(outcomes) // CALLS} tasks, {len(outcomes)} calls in {took:.0f} s, {len(renewals)} renewals "
+                f"in {lived:.1f} lifetimes of a token, {chaos.killed} workers killed, {len(used)} refresh tokens, all "
+                "in this process alone"
             )
 
 
-def run_tasks(client: Client, api: Any, chaos: Chaos, renewals: list[float], used: set[str]) -> list[int]:
+def run_tasks(client: Client, api: Any, chaos: Chaos, renewals: list[float]) -> list[int]:
     """The status of every call."""
 
     def work(_: int) -> list[int]:
@@ -114,7 +114,6 @@ def run_tasks(client: Client, api: Any, chaos: Chaos, renewals: list[float], use
     done = as_completed(client.map(work, range(IN_FLIGHT), pure=False), with_results=True)
     for number, (_, statuses) in enumerate(done, start=1):
         outcomes += statuses
-        used.add(api.token["refresh_token"])
         chaos.task_done(number)
         if submitted < TASKS or len(renewals) < EXPIRIES:
             done.add(client.submit(work, submitted, pure=False))
