@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from authnb.demo.context import Context, Settings, now, provider
 from authnb.demo.database.models import Client, Setting
 from authnb.demo.database.purge import Purge
-from authnb.demo.pages import authorize, device, logout, sign_in
+from authnb.demo.pages import authorize, device, logout, second_factor, sign_in
 from authnb.demo.protocol import endpoints
 from authnb.demo.protocol.authorization_server import Server
 from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
@@ -118,6 +118,7 @@ def create_app(
     for blueprint in (
         sign_in.pages,
         authorize.pages,
+        second_factor.pages,
         device.pages,
         logout.pages,
         endpoints.endpoints,

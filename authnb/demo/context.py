@@ -54,6 +54,7 @@ class Settings:
     most_registrations: int = 5000
     resource_metadata: Literal["challenge", "well-known"] | None = "challenge"
     jwt_access_tokens: bool = False
+    second_factor: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

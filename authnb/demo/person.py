@@ -59,9 +59,19 @@ class Form:
         return "password" in self.fields and not self.is_sign_up
 
     @property
+    def is_one_time_code(self) -> bool:
+        """Whether it asks for the code that the page shows."""
+        return "one_time_code" in self.fields
+
+    @property
     def is_decision(self) -> bool:
         """Whether it asks for yes or no."""
         return {"allow", "deny"} <= self.buttons.get("decision", set())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a person knows what to do with it."""
+        return self.is_sign_up or self.is_sign_in or self.is_one_time_code or self.is_decision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,7 @@ class Page:
     forms: tuple[Form, ...] = field(repr=False, default=())
     links: tuple[str, ...] = field(repr=False, default=())
     alerts: tuple[str, ...] = ()
+    one_time_code: str = field(repr=False, default="")
 
 
 class Person:
@@ -101,15 +112,15 @@ class Person:
         for _ in range(MOST_PAGES):
             if not page.url.startswith(f"{self.issuer}/"):
                 return page  # the client's own page
-            form = next(
-                (form for form in page.forms if form.is_sign_up or form.is_sign_in or form.is_decision), None
-            )
+            form = next((form for form in page.forms if form.is_known), None)
             if page.alerts and not (form and form.is_sign_up):
                 break
             if form is None:
                 return page
             if form.is_decision:
                 page = browser.send(form, decision="allow" if allow else "deny")
+            elif form.is_one_time_code:
+                page = browser.send(form, one_time_code=page.one_time_code)
             elif signed_in:
                 break
             else:
@@ -219,6 +230,7 @@ def read(url: str, status: int, text: str) -> Page:
         forms=tuple(reader.forms),
         links=tuple(reader.links),
         alerts=tuple(" ".join(alert.split()) for alert in reader.alerts),
+        one_time_code=reader.one_time_code.strip(),
     )
 
 
@@ -227,12 +239,15 @@ class _Reader(HTMLParser):
         super().__init__()
         self._url = url
         self._alert: str | None = None
+        self._in_code = False
+        self.one_time_code = ""
         self.forms: list[Form] = []
         self.links: list[str] = []
         self.alerts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self._in_code = "data-one-time-code" in given
         if "data-error" in given:
             self._alert = tag
             self.alerts.append("")
@@ -246,12 +261,15 @@ class _Reader(HTMLParser):
             self.forms[-1].buttons.setdefault(given["name"], set()).add(given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
+        self._in_code = False
         if tag == self._alert:
             self._alert = None
 
     def handle_data(self, data: str) -> None:
         if self._alert:
             self.alerts[-1] += data
+        if self._in_code:
+            self.one_time_code += data
 
 
 def _link(page: Page, path: str) -> str:

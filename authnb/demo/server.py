@@ -54,7 +54,8 @@ class DemoProvider(RunningProvider):
     in all, each forgotten after an hour without a token, or `registration_lifetime` seconds after its last one.
     `resource_metadata` is where the APIs say whom they trust (RFC 9728): in the challenge of a 401 and at the
     well-known address, at the latter only, or (None) nowhere. With `jwt_access_tokens` access tokens are JWTs (RFC
-    9068); else they mean nothing to those who read them.
+    9068); else they mean nothing to those who read them. With `second_factor` False the provider ignores `acr_values`
+    (RFC 9470), so that an API that wants a second factor wants it in vain.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class DemoProvider(RunningProvider):
         most_registrations: int = 5000,
         resource_metadata: Literal["challenge", "well-known"] | None = "challenge",
         jwt_access_tokens: bool = False,
+        second_factor: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database_url = database
@@ -98,6 +100,7 @@ class DemoProvider(RunningProvider):
             most_registrations=most_registrations,
             resource_metadata=resource_metadata,
             jwt_access_tokens=jwt_access_tokens,
+            second_factor=second_factor,
         )
         self._database: Database | None = None
         self._server: Any = None

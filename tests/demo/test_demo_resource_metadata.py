@@ -28,6 +28,10 @@ def get(url: str, token: str | None = None) -> requests.Response:
     return requests.get(url, headers=headers, timeout=20)
 
 
+def error_of(answer: requests.Response) -> str | None:
+    return None if answer.status_code == 200 else answer.json()["error"]
+
+
 def test_the_metadata_of_an_api(demo: DemoProvider) -> None:
     """RFC 9728 sections 2 and 3.1: the well-known path goes between the host and the path of the API."""
     for api, path, name in (
@@ -74,8 +78,12 @@ def test_a_bad_token_and_one_with_too_small_a_scope_are_told_too(demo: DemoProvi
 def test_the_addresses_of_the_apis_have_something_to_read(demo: DemoProvider) -> None:
     for resource in (demo.api, demo.archive):
         token = get_tokens(demo, resource=resource)["access_token"]
-        for path in get(resource, token).json()["paths"]:
-            assert get(resource + path, token).status_code == 200
+        paths = get(resource, token).json()["paths"]
+        wants = {path: error_of(get(resource + path, token)) for path in paths}
+        more = {"/calibration": "insufficient_user_authentication"}
+        if resource == demo.archive:
+            more = dict.fromkeys(("/months", "/corrections"), "insufficient_scope")
+        assert wants == dict.fromkeys(paths) | more
 
 
 def test_userinfo_is_no_api_of_its_own(demo: DemoProvider) -> None:

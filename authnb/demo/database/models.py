@@ -58,6 +58,9 @@ class Browser(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     auth_time: Mapped[float]
+    acr: Mapped[str | None]  # none: by password
+    one_time_code_digest: Mapped[str | None]
+    one_time_code_expires_at: Mapped[float | None]
     account: Mapped[Account] = relationship(lazy="joined")
 
 
@@ -163,6 +166,9 @@ class Authorization(Base):
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"))
     scope: Mapped[str]
     auth_time: Mapped[float]
+    acr: Mapped[
+        str | None
+    ]  # how the person had proved who they are (RFC 9470); none: the provider does not say
     revoked_at: Mapped[float | None]
     resource: Mapped[str | None]  # the APIs it was asked for (RFC 8707), separated by spaces
     account: Mapped[Account] = relationship(lazy="joined")

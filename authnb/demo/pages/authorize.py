@@ -11,7 +11,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.base import invalid_error_characters
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from authnb.demo import accounts
 from authnb.demo.context import db, now, provider
@@ -20,6 +20,7 @@ from authnb.demo.pages.forms import DecisionForm
 from authnb.demo.pages.sign_in import to_sign_in
 from authnb.demo.protocol.metadata import in_words
 from authnb.demo.protocol.resources import names, requested
+from authnb.demo.protocol.step_up import current_acr, is_reached, wanted_acr
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -47,6 +48,10 @@ def _authorize() -> ResponseReturnValue:
         raise LoginRequiredError(redirect_uri=grant.redirect_uri)
     if not browser or prompts & {"create", "login", "select_account"}:
         return to_sign_in(_without_sign_in(), request.args.get("login_hint"), create="create" in prompts)
+    if not is_reached(wanted_acr(request.args.get("acr_values", "")), current_acr(browser.acr)):
+        if "none" in prompts:
+            raise LoginRequiredError(redirect_uri=grant.redirect_uri)
+        return redirect(url_for("second_factor.one_time_code", next=_without_sign_in()), 303)
     if "consent" not in prompts and _has_consent(browser, grant):
         return _answer(browser, grant)
     if "none" in prompts:
@@ -135,12 +140,15 @@ def _in_mode(response: Any, redirect_uri: str) -> ResponseReturnValue:
 
 
 def _ask(browser: Browser, grant: Any, form: DecisionForm) -> str:
+    consent, asked = _consent(browser, grant), grant.request.scope.split()
+    known = consent.scope.split() if consent else []
     return render_template(
         "consent.html",
         form=form,
         account=browser.account,
         client=grant.request.client,
-        scopes=in_words(grant.request.scope),
+        scopes=in_words(" ".join(word for word in asked if word not in known)),
+        allowed=in_words(" ".join(word for word in asked if word in known)),
         query=request.query_string.decode(errors="replace"),
         apis=names(requested(grant.request)),
         site=urlsplit(grant.redirect_uri).netloc,
@@ -149,14 +157,14 @@ def _ask(browser: Browser, grant: Any, form: DecisionForm) -> str:
 
 
 def _has_consent(browser: Browser, grant: Any) -> bool:
+    if not _is_identity_assured(grant):
+        return False
     consent = _consent(browser, grant)
     return consent is not None and set(grant.request.scope.split()) <= set(consent.scope.split())
 
 
 def _remember_consent(browser: Browser, grant: Any) -> None:
     """Add what is allowed now to what was allowed before."""
-    if not _is_identity_assured(grant):
-        return
     consent = _consent(browser, grant)
     if consent is None:
         consent = Consent(

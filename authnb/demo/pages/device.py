@@ -15,6 +15,7 @@ from authnb.demo.pages.forms import DecisionForm, UserCodeForm
 from authnb.demo.pages.sign_in import to_sign_in
 from authnb.demo.protocol.metadata import in_words
 from authnb.demo.protocol.resources import names
+from authnb.demo.protocol.step_up import current_acr
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -116,6 +117,7 @@ def _decide(browser: Browser, code: DeviceCode, *, allowed: bool) -> bool:
             client_id=code.client_id,
             scope=code.scope,
             auth_time=browser.auth_time,
+            acr=current_acr(browser.acr),
             resource=code.resource,
         )
     return True

@@ -156,6 +156,18 @@ class UserCodeForm(Form):
     )
 
 
+class OneTimeCodeForm(Form):
+    """Enter the one-time code."""
+
+    one_time_code: StringField = StringField(
+        "Code",
+        [DataRequired("Enter the code."), Length(max=16, message="The code has six digits.")],
+        filters=[strip],
+        description="Six digits.",
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"},
+    )
+
+
 class SignOutForm(Form):
     """One button, which a client that posts its own request here has not pressed."""
 

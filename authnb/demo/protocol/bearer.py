@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select
 from authnb.demo.context import now, provider
 from authnb.demo.database.models import AccessToken, Account, Authorization, digest
 from authnb.demo.protocol.resources import resources
+from authnb.demo.protocol.step_up import InsufficientUserAuthenticationError, is_reached
 
 if TYPE_CHECKING:
     from authnb.demo.protocol.resources import ProtectedResource
@@ -24,7 +25,14 @@ REALM = "authnb demo"
 
 _GOOD_TOKEN = (
     select(
-        AccessToken.scope, AccessToken.resource, Account.id, Account.name, Account.full_name, Account.email
+        AccessToken.scope,
+        AccessToken.resource,
+        Authorization.auth_time,
+        Authorization.acr,
+        Account.id,
+        Account.name,
+        Account.full_name,
+        Account.email,
     )
     .join(Authorization, Authorization.id == AccessToken.authorization_id)
     .outerjoin(Account, Account.id == Authorization.account_id)  # none: the client itself
@@ -52,10 +60,13 @@ _protector = ResourceProtector()
 _protector.register_token_validator(TokenValidator())
 
 
-def bearer_token(scope: str, api: ProtectedResource | None = None) -> Any:
+def bearer_token(
+    scope: str, api: ProtectedResource | None = None, *, acr: str | None = None, max_age: int | None = None
+) -> Any:
     """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`.
 
-    ``api``: the API that the token has to be for (RFC 8707), None for the provider's own endpoints.
+    ``api``: the API that the token has to be for (RFC 8707), None for the provider's own endpoints. ``acr`` is how the
+    person must have signed in, ``max_age`` how many seconds ago at most (RFC 9470 section 3).
     """
     try:
         token = _protector.validate_request([], request)
@@ -63,6 +74,9 @@ def bearer_token(scope: str, api: ProtectedResource | None = None) -> Any:
             raise InvalidTokenError("The access token is for another API.")
         if TokenValidator.scope_insufficient(token.scope, [scope]):
             raise InsufficientScopeError
+        is_old = max_age is not None and (token.id is None or token.auth_time + max_age < now())
+        if is_old or not is_reached(acr, token.acr):
+            raise InsufficientUserAuthenticationError(acr=acr, max_age=max_age)
     except OAuth2Error as error:
         abort(_refusal(error, scope, api))
     return token
@@ -87,6 +101,8 @@ def _refusal(error: OAuth2Error, scope: str, api: ProtectedResource | None) -> R
         description = error.description
         if isinstance(error, InsufficientScopeError):
             description = f"The access token lacks the scope {scope}. Request it when you sign in."
+        elif isinstance(error, InsufficientUserAuthenticationError):
+            needed = "".join(f', {name}="{value}"' for name, value in error.parameters.items())
         elif not api:
             needed = ""
         body = {"error": str(error.error), "error_description": description}

@@ -14,6 +14,7 @@ from authnb.demo.context import changed, find, now, provider
 from authnb.demo.database.models import AccessToken, Account, AuthorizationCode, RefreshToken, digest
 from authnb.demo.protocol.metadata import AUTH_METHODS, TOKEN_EXCHANGE
 from authnb.demo.protocol.resources import requested, target
+from authnb.demo.protocol.step_up import current_acr
 from authnb.demo.protocol.tokens import authorize, take
 
 JOB_SCOPE = "measurements:read"
@@ -41,6 +42,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
                 client_id=request.client.id,
                 scope=request.scope,
                 auth_time=browser.auth_time,
+                acr=current_acr(browser.acr),
                 resource=requested(request),
             ),
             redirect_uri=request.payload.redirect_uri,

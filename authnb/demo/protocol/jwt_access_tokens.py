@@ -31,5 +31,7 @@ def jwt_access_token(
     }
     if authorization and authorization.account_id:
         claims["auth_time"] = int(authorization.auth_time)
+    if authorization and authorization.acr:
+        claims["acr"] = authorization.acr
     key = provider().signing_key
     return jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": key.kid}, claims, key, ["RS256"])

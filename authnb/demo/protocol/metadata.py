@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authnb.demo.protocol.resources import resources
+from authnb.demo.protocol.step_up import LEVELS
 
 if TYPE_CHECKING:
     from authnb.demo.context import Settings
@@ -14,6 +15,7 @@ SCOPES = {
     "profile": "see your name",
     "email": "see your e-mail address",
     "measurements:read": "read the air measurements",
+    "archive:read": "read the whole archive",
     "offline_access": "stay signed in while you are away",
 }
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
@@ -30,6 +32,7 @@ def in_words(scope: str) -> list[str]:
 def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
     """The discovery document: RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3."""
     registration = {"registration_endpoint": f"{issuer}/register"} if settings.registration else {}
+    levels = {"acr_values_supported": list(LEVELS)} if settings.second_factor else {}
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -50,13 +53,14 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
             "urn:ietf:params:oauth:grant-type:device_code",
             TOKEN_EXCHANGE,
         ],
+        **levels,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": [
-            *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"),
+            *("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce", "at_hash"),
             *("name", "preferred_username", "email", "email_verified"),
         ],
         "prompt_values_supported": list(PROMPTS),

@@ -19,6 +19,7 @@ from authnb.demo.accounts import sign_out
 from authnb.demo.context import db, now, provider
 from authnb.demo.protocol.metadata import PROMPTS, RESPONSE_MODES
 from authnb.demo.protocol.resources import requested
+from authnb.demo.protocol.step_up import wanted_acr
 
 if TYPE_CHECKING:
     from authnb.demo.database.models import Account
@@ -45,6 +46,7 @@ class AuthenticationRequest:
         if data.get("response_mode", "query") not in RESPONSE_MODES:
             raise InvalidRequestError("Only 'query' and 'fragment' are supported as 'response_mode'.")
         requested(grant.request)
+        wanted_acr(data.get("acr_values", ""))
         for parameter in ("request", "request_uri"):
             if parameter in data:
                 raise InvalidRequestError(error=f"{parameter}_not_supported")
@@ -71,6 +73,8 @@ class IDToken(OpenIDCode):
             "at_hash": _half_hash(token["access_token"]),
             **user_claims(request.user, token["scope"]),
         }
+        if origin.authorization.acr:
+            claims["acr"] = origin.authorization.acr
         if request.authorization_code and request.authorization_code.nonce:
             claims["nonce"] = request.authorization_code.nonce
         key = provider().signing_key

@@ -43,7 +43,9 @@ class ProtectedResource:
 
 # a token for no API in particular is for the first
 MEASUREMENTS = ProtectedResource(path="/api", name="Air measurements", scopes=("measurements:read",))
-ARCHIVE = ProtectedResource(path="/archive", name="Archive of daily means", scopes=("measurements:read",))
+ARCHIVE = ProtectedResource(
+    path="/archive", name="Archive of daily means", scopes=("measurements:read", "archive:read")
+)
 APIS = (MEASUREMENTS, ARCHIVE)
 
 

@@ -90,7 +90,12 @@ def _refresh_token_lifetime(token: TokenResponse, auth_time: float) -> float:
 def _of_its_own(request: Any) -> int:
     """The family of a token for the client itself (RFC 6749 section 4.4)."""
     return authorize(
-        account_id=None, client_id=request.client.id, scope=request.scope, auth_time=now(), resource=None
+        account_id=None,
+        client_id=request.client.id,
+        scope=request.scope,
+        auth_time=now(),
+        acr=None,
+        resource=None,
     )
 
 

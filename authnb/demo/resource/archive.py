@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify
 
 from authnb.demo.protocol.bearer import bearer_token
 from authnb.demo.protocol.resources import ARCHIVE
+from authnb.demo.protocol.step_up import BY_ONE_TIME_CODE
 from authnb.demo.resource.data import UNITS, measurements
-from authnb.demo.resource.measurements import SCOPE
+from authnb.demo.resource.measurements import RECENT, SCOPE
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
+
+WHOLE = "archive:read"
 
 api: Blueprint = Blueprint("archive", __name__, url_prefix=ARCHIVE.path)
 
@@ -24,19 +27,36 @@ api: Blueprint = Blueprint("archive", __name__, url_prefix=ARCHIVE.path)
 def index() -> ResponseReturnValue:
     """What is here, for those who begin with the API's address."""
     bearer_token(SCOPE, ARCHIVE)
-    return jsonify(name=ARCHIVE.name, paths=("/days",))
+    return jsonify(name=ARCHIVE.name, paths=("/days", "/months", "/corrections"))
 
 
 @api.get("/days")
 def days() -> ResponseReturnValue:
     """What was measured at each station, averaged over each day."""
     bearer_token(SCOPE, ARCHIVE)
-    hours = defaultdict(list)
+    return jsonify(days=_means("day", "%Y-%m-%d"), units=UNITS)
+
+
+@api.get("/months")
+def months() -> ResponseReturnValue:
+    """The same for each month, for those who may read the whole archive: a scope of its own (RFC 6750 section 3.1)."""
+    bearer_token(WHOLE, ARCHIVE)
+    return jsonify(months=_means("month", "%Y-%m"), units=UNITS)
+
+
+@api.get("/corrections")
+def corrections() -> ResponseReturnValue:
+    """What was corrected later, for those who signed in with a second factor a short while ago (RFC 9470)."""
+    bearer_token(WHOLE, ARCHIVE, acr=BY_ONE_TIME_CODE, max_age=RECENT)
+    return jsonify(corrections=[])
+
+
+def _means(name: str, form: str) -> list[dict[str, Any]]:
+    periods = defaultdict(list)
     for row in measurements():
-        hours[f"{row.time:%Y-%m-%d}", row.station].append(row)
-    means = [
-        {"day": day, "station": station}
+        periods[row.time.strftime(form), row.station].append(row)
+    return [
+        {name: period, "station": station}
         | {name: round(fmean(getattr(row, name) for row in rows), 1) for name in UNITS}
-        for (day, station), rows in hours.items()
+        for (period, station), rows in periods.items()
     ]
-    return jsonify(days=means, units=UNITS)

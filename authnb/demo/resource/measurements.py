@@ -15,6 +15,7 @@ from flask import Blueprint, abort, jsonify, make_response, request, send_file
 from authnb.demo.context import provider
 from authnb.demo.protocol.bearer import bearer_token
 from authnb.demo.protocol.resources import MEASUREMENTS
+from authnb.demo.protocol.step_up import BY_ONE_TIME_CODE
 from authnb.demo.resource.data import STATIONS, UNITS, measurements
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SCOPE = "measurements:read"
 DEFAULT_LIMIT = 500
 LARGEST_LIMIT = 1000
+RECENT = 300  # seconds since the sign-in
 
 
 api: Blueprint = Blueprint("api", __name__, url_prefix=MEASUREMENTS.path)
@@ -36,7 +38,7 @@ def index() -> ResponseReturnValue:
     """What is here, for those who begin with the API's address."""
     bearer_token(SCOPE, MEASUREMENTS)
     _only_these(())
-    paths = ("/stations", "/measurements", "/measurements.parquet")
+    paths = ("/stations", "/measurements", "/measurements.parquet", "/calibration", "/contacts")
     return jsonify(name=MEASUREMENTS.name, paths=paths)
 
 
@@ -47,6 +49,22 @@ def stations() -> ResponseReturnValue:
     _only_these(())
     shown = ("id", "name", "latitude", "longitude", "kind")
     return jsonify(stations=[{key: getattr(station, key) for key in shown} for station in STATIONS])
+
+
+@api.get("/calibration")
+def calibration() -> ResponseReturnValue:
+    """How the instruments are set, for those who signed in with a second factor (RFC 9470)."""
+    bearer_token(SCOPE, MEASUREMENTS, acr=BY_ONE_TIME_CODE)
+    _only_these(())
+    return jsonify(calibration=[{"station": station.id, "offset": 0.0} for station in STATIONS])
+
+
+@api.get("/contacts")
+def contacts() -> ResponseReturnValue:
+    """Whom to call about a station, for those who signed in a short while ago (RFC 9470)."""
+    bearer_token(SCOPE, MEASUREMENTS, max_age=RECENT)
+    _only_these(())
+    return jsonify(contacts=[{"station": station.id, "email": "duty@example.org"} for station in STATIONS])
 
 
 @api.get("/measurements")
