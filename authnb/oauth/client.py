@@ -23,6 +23,7 @@ from authnb.oauth.responses import (
     Token,
     read_device_authorization,
 )
+from authnb.oauth.scope import PERSON_SCOPES
 from authnb.oauth.token_endpoint import authenticated, oauth_client, request_token, revoke_token
 from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.failures import provider_errors
@@ -38,7 +39,6 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - its type, section 3
 _GRANTS = {"device": "device", "form": ""}  # every other mode ends in an authorization code
-_PERSON_SCOPES = {"openid", "profile", "email", "address", "phone", "offline_access"}  # scopes about a person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ class Client:
 
         Scopes about a person (``openid``, ``profile``, ``email``, ``offline_access``) are not requested.
         """
-        scope = " ".join(word for word in self.scope.split() if word not in _PERSON_SCOPES)
+        scope = " ".join(word for word in self.scope.split() if word not in PERSON_SCOPES)
         return Token(
             request_token(
                 self,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.flows.redirect_uris import CALLBACK_PATH
+from authnb.oauth.scope import SCOPE_TOKEN
 from authnb.transport.http import is_secure
 
 if TYPE_CHECKING:
     from authnb.oauth.provider import Provider
 
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _MAX_PORT = 65535
 _CALLBACK_PATH = re.compile(
     r"/(?:[A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*"
@@ -49,7 +49,7 @@ def read_scope(scope: str | Iterable[str] | None) -> str | None:
     if scope is None:
         return None
     words = scope.split() if isinstance(scope, str) else _strings(scope)
-    if words is None or not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
+    if words is None or not all(SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError(
             f"scope={scope!r} is not a scope: give words, as in scope='openid profile' or a list of them."
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from authnb.compat import register_fork_aware
 from authnb.errors import LoginFailed
+from authnb.oauth.scope import not_granted
 from authnb.signin.hosts import add_issuer, display_host
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ class LoginState:
     def host(self) -> str:
         """The provider's host name, for display; with its port where two providers of this process share it."""
         return display_host(self.client.provider.issuer if self.client else self.account.issuer)
+
+    @property
+    def not_granted(self) -> tuple[str, ...]:
+        """The scope tokens that were requested and, by the token response, not granted (RFC 6749 section 5.1)."""
+        session, client = self._session, self.client
+        token = None if session is None else session.token
+        return () if token is None or client is None else not_granted(token, client.scope)
 
     def observe(self, observer: Callable[[Self], None]) -> None:
         """Call ``observer`` with this login now, and on each change of status, on the thread that makes it."""

@@ -11,6 +11,7 @@ from authnb.transport.addresses import may_be_loopback
 from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, where_to_open
 from authnb.views.form import form_element
 from authnb.views.person import confirm, initial, signed_in
+from authnb.views.text import missing_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,13 +172,14 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
     hint = muted(clicks_unheard) if clicks_unheard else None
     choices = [action_button(name, "", "choose", name=name) for name in login.choices]
     again = action_button("Sign in again", "authnb-primary", "start_over")
+    missing = missing_scope(login)
     bodies: dict[str, list[Node | None]] = {
         "starting": [muted("Asking the provider where to sign in …"), row(cancel())],
         "choosing": [hint or ["div", {"class": "authnb-choices"}, *choices], row(cancel())],
         "waiting": [_explanation(login, phase), row(cancel())],
         "sign_up": [_explanation(login, phase), hint, row(cancel())],
         "confirm": [hint, row(cancel())],
-        "signed_in": [muted("Signed in.")],
+        "signed_in": [muted("Signed in."), muted(missing) if missing else None],
         "signed_out": [muted(text) if text else None, row(again)],
     }
     return bodies[phase]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from authnb.transport.addresses import is_readable_address, may_be_loopback
 from authnb.transport.text import printable
 from authnb.views.elements import action_button, cancel, muted, row
-from authnb.views.text import NAME
+from authnb.views.text import NAME, missing_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,8 +66,9 @@ def signed_in(login: Login, *, cell_stopped: bool) -> dict[str, Any]:
         action_button("Not you?", "authnb-plain", "switch_account", pending="Signing out …"),
     )
     again = muted("The cell had stopped. Run it again: it goes on without asking.")
+    missing = missing_scope(login)
     return {
-        "body": [line, *([again] if cell_stopped else []), buttons],
+        "body": [line, *([muted(missing)] if missing else []), *([again] if cell_stopped else []), buttons],
         "picture": picture if _is_picture(picture) else None,
         **_profile(user, login.host),
     }

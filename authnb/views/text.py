@@ -54,10 +54,22 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
     if login.status == "signed_in":
         remembered = " (remembered)" if login.remembered else ""
         text = [f"Signed in{_user_suffix(login) if with_name else ''} at {host}{remembered}."]
+        if (missing := missing_scope(login)) is not None:
+            text.append(missing)
         if login.not_stored is not None:
             text.append(f"This sign-in will not be remembered. {login.not_stored.description}")
         return text
     return [str(login.error)]
+
+
+def missing_scope(login: Login) -> str | None:
+    """What of the requested scope was not granted, and how to ask for it, as a sentence; None if all was."""
+    if not (missing := " ".join(login.not_granted)):
+        return None
+    return (
+        f"{login.host} did not grant {missing}. Calls that need it will be refused; to ask for it again: "
+        f"api = await api.ask_for({missing!r})."
+    )
 
 
 def html(login: Login) -> str:
