@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from authnb.recording.redact import Exchange
     from authnb.session.auth import Headers, TokenAuth
     from authnb.session.lifetime import Lifetime
+    from authnb.session.refused import StepUpRequired
     from authnb.session.renewal import SignedOut
     from authnb.session.session import Session
     from authnb.signin.login import Login
@@ -85,6 +86,7 @@ _MODULES = {
     "SignIn": "storage.base",
     "SignUpMode": "signin.modes",
     "SignedOut": "session.renewal",
+    "StepUpRequired": "session.refused",
     "StorageError": "errors",
     "Token": "oauth.responses",
     "TokenAuth": "session.auth",
@@ -132,6 +134,7 @@ __all__ = [
     "SignIn",
     "SignUpMode",
     "SignedOut",
+    "StepUpRequired",
     "StorageError",
     "Token",
     "TokenAuth",

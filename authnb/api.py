@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from authnb.compat import runs_in_browser
 from authnb.errors import AuthnbError, InteractionRequired, StorageError
@@ -12,19 +11,22 @@ from authnb.flows.steps import TIMEOUT
 from authnb.oauth.provider import Provider
 from authnb.signin import arguments
 from authnb.signin.environment import Environment, current_environment, read_front_end
-from authnb.signin.login import Login
 from authnb.signin.modes import FORM, MODES, SIGN_UP_MODES, VIEWS
 from authnb.signin.options import LoginOptions
 from authnb.signin.plan import SignInPlan
 from authnb.signin.registration import read_registrations
 from authnb.signin.visitors import shared_sign_in
 from authnb.storage.base import Account, MemoryStorage, TokenStorage, memory, unstored
+from authnb.views.selection import login_class, open_browser, select_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from authnb.oauth.client import Client
     from authnb.oauth.client_auth import AuthMethod
+    from authnb.session.refused import StepUpRequired
+    from authnb.session.step_up import StepUp
+    from authnb.signin.login import Login
     from authnb.signin.modes import LoginMode, SignUpMode, ViewName
     from authnb.signin.registration import ClientRegistration
     from authnb.signin.view import View
@@ -193,36 +195,6 @@ def _login_options(
     )
 
 
-def _select_view(options: LoginOptions, environment: Environment) -> View[Login] | None:
-    if options.view is None or environment.in_worker:
-        return None
-    from authnb.views.text import NotebookView, TerminalView  # noqa: PLC0415 - only if something is displayed
-
-    if not environment.in_kernel:
-        return TerminalView()
-    if options.view == "panel" or (options.view == "auto" and environment.front_end == "notebook"):
-        from authnb.views.panel import PanelView  # noqa: PLC0415 - only if it is displayed
-
-        if environment.marimo is not None:
-            from authnb.views.marimo import MarimoOutput  # noqa: PLC0415 - as said above
-
-            return PanelView(MarimoOutput(environment.marimo))
-        from authnb.views.jupyter import unsupported_kernel  # noqa: PLC0415 - as said above
-
-        if (why := unsupported_kernel()) is None:
-            return PanelView()
-        warnings.warn(why, stacklevel=4)
-    return NotebookView()
-
-
-def _login_class(environment: Environment) -> type[Login]:
-    if environment.marimo is None:
-        return Login
-    from authnb.views.marimo import reactive_login  # noqa: PLC0415 - only in marimo
-
-    return reactive_login()
-
-
 def _start(
     registrations: Mapping[str, ClientRegistration],
     options: LoginOptions,
@@ -243,7 +215,7 @@ def _start(
         raise shared_sign_in(environment.server)
     token_storage = _storage(environment, remember=remember) if storage is None else storage
     fallback = unstored if storage is None and environment.one_person else MemoryStorage()
-    view = _select_view(options, environment)
+    view = select_view(options, environment)
     plans = {
         name: _plan(
             name,
@@ -270,16 +242,13 @@ def _start(
             "interaction_required",
             f"Nobody is there to choose between {' and '.join(plans)}. Name the one to sign in at.",
         )
-    started = _login_class(environment)(
+    started = login_class(environment)(
         next(iter(plans.values())), view=view, choices=plans if several else None
     )
     stored = [name for name, plan in plans.items() if several and not options.create and _is_stored(plan)]
     if len(stored) == 1:
         started.choose(stored[0])  # the person chose before
-    if options.view is not None and environment.can_open_browser:
-        from authnb.views.browser import PageOpener  # noqa: PLC0415 - slow to load, and rarely needed
-
-        started.observe(PageOpener(alone=environment.front_end is None))
+    open_browser(started, options, environment)
     return started
 
 
@@ -311,7 +280,7 @@ def _plan(
             options.check_interactive(environment)
         return registration.client(known, options.mode)
 
-    return SignInPlan(
+    plan = SignInPlan(
         account=account,
         name=name,
         connect=connect,
@@ -337,6 +306,23 @@ def _plan(
         sign_up=options.create,
         api=apis,
     )
+    return _with_step_up(plan, options, of_worker=environment.in_worker)
+
+
+def _with_step_up(plan: SignInPlan, options: LoginOptions, *, of_worker: bool) -> SignInPlan:
+    """The plan, whose sessions can ask the person for more."""
+
+    def begin(step_up: StepUp, **given: Any) -> Login:
+        from authnb.views.step_up import begin_step_up  # noqa: PLC0415 - needed by few
+
+        return begin_step_up(plan, options, step_up, of_worker=of_worker, **given)
+
+    def offer(step_up: StepUp, required: StepUpRequired) -> None:
+        from authnb.views.step_up import offer_step_up  # noqa: PLC0415 - needed by few
+
+        offer_step_up(plan, options, step_up, required)
+
+    return replace(plan, begin_step_up=begin, offer_step_up=offer)
 
 
 def _is_stored(plan: SignInPlan) -> bool:

@@ -10,7 +10,9 @@
     ├── ProviderError             the provider cannot be reached, refused us, or sent what cannot be used
     │   └── InvalidToken          an ID token did not stand up to verification
     ├── StorageError              the place where tokens are kept cannot be read or written
-    └── ShareError                a share of a sign-in cannot be had here, or has ended
+    ├── ShareError                a share of a sign-in cannot be had here, or has ended
+    └── StepUpRequired            an API asks for more than was granted; also a requests.HTTPError, and defined in
+                                  `authnb.session.refused`, as this module knows nothing of requests
 
 ``error`` is the OAuth error code where there is one (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628
 section 3.5), else a word of ours in the same style. ``description`` says what was tried, what came

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 _SLOW_DOWN_INCREMENT = 5.0  # seconds added by each slow_down (RFC 8628 section 3.5)
 
 
-def device_flow(client: Client, *, timeout: float = TIMEOUT) -> Flow:
+def device_flow(client: Client, *, timeout: float = TIMEOUT, **parameters: str) -> Flow:
     """Device authorization: the person enters a code on any device (RFC 8628).
+
+    ``parameters`` are added to the device authorization request.
 
     Polls at the provider's ``interval``, more slowly after ``slow_down`` or as ``Retry-After`` says, and goes on
     through transient failures (`ProviderError.is_transient`) until the code expires or ``timeout`` seconds pass. Raises
     `LoginFailed` then, or if the person declines; `ProviderError` for any other refusal.
     """
-    device = client.authorize_device()
+    device = client.authorize_device(**parameters)
     lifetime = min(device.expires_in, timeout)
     started = time.monotonic()
     deadline = started + lifetime

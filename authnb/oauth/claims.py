@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from authnb.oauth.token_endpoint import RegisteredClient
 
+# How and when the person authenticated: only the ID token says it (OpenID Connect Core section 2)
+_AUTHENTICATION_CLAIMS = ("acr", "amr", "auth_time")
+
 
 def with_id_token_claims(client: RegisteredClient, token: Mapping[str, Any], nonce: str | None) -> Token:
     """The token with the verified claims of its ID token, if it has one, as ``userinfo``."""
@@ -62,6 +65,8 @@ def with_userinfo(client: RegisteredClient, token: Mapping[str, Any]) -> Token:
         raise
     except ProviderError:
         return Token(token)
+    for name in _AUTHENTICATION_CLAIMS:
+        claims.pop(name, None)
     return Token({**token, "userinfo": {**claims, **(token.get("userinfo") or {})}})
 
 

@@ -185,8 +185,8 @@ class Client:
         )
 
     @raises_without_frames
-    def authorize_device(self) -> DeviceAuthorization:
-        """Request a device code and a user code (RFC 8628 section 3.1)."""
+    def authorize_device(self, **parameters: str) -> DeviceAuthorization:
+        """Request a device code and a user code (RFC 8628 section 3.1); ``parameters`` are added to the request."""
         operation = "Asking for a device code"
         endpoint = self.provider.require_endpoint("device_authorization_endpoint", "Try mode='loopback'.")
         more = [("resource", other) for other in self.resource[1:]]
@@ -199,7 +199,7 @@ class Client:
                     "POST",
                     endpoint,
                     {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-                    urlencode([*{"scope": self.scope, **self._audience}.items(), *more]),
+                    urlencode([*{"scope": self.scope, **self._audience, **parameters}.items(), *more]),
                 )
             )
             with (

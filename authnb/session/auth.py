@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -27,7 +28,8 @@ from authnb.errors import (
     unexpected_error,
     without_frames,
 )
-from authnb.session.renewal import LEEWAY, expires_soon
+from authnb.session.refused import AUTHENTICATION_ERROR, RefusedResponse, StepUpRequired, read_requirement
+from authnb.session.renewal import LEEWAY, expires_soon, signed_out_error
 from authnb.storage.base import MemoryStorage
 from authnb.transport.exchange import observe_api
 from authnb.transport.http import is_secure, passes_proxy_in_clear
@@ -36,10 +38,12 @@ from authnb.transport.localhost import use_literal_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from authnb.oauth.client import Client
     from authnb.oauth.responses import Token
     from authnb.session.renewal import TokenRenewer
 
 UNAUTHORIZED = 401
+_REFUSED = {401, 403}
 _RETRIES = 4  # after a 401; the last two only if the token expired on its way
 _REJECTED_TOKEN_BACKOFF = 60.0  # seconds without a renewal for a 401 to a token that was just renewed
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -76,13 +80,20 @@ class TokenAuth(OAuth2Auth):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.renewal_lock: threading.Lock = threading.Lock()
-        self.on_sign_out: Callable[[], None] = lambda: None  # called after `discard_token`
-        self.on_login_required: Callable[[AuthnbError], None] = lambda _: (
-            None
-        )  # called if no renewal can help
+        # By whose wish: the sign-in's, or the latest step-up's
+        self.on_sign_out: dict[str, Callable[[], None]] = {}  # called after `discard_token`
+        self.on_login_required: dict[str, Callable[[AuthnbError], None]] = {}  # called if no renewal can help
+        # Called for a refused call, with the `authnb.session.step_up.StepUp` that would help
+        self.on_step_up_required: Callable[[Any, StepUpRequired], None] = lambda _step_up, _error: None
         self._renewal: Future[bool] | None = None  # the latest renewal
         register_fork_aware(self)
         self._sent: Token | None = None  # that a header may hold: to look through a long one takes long
+        self._ask_again_at = 0.0  # time.monotonic() before which no other token is asked for after a refusal
+        # Of `authnb.session.step_up`: the token that was refused and for what; the latest that a person was asked for,
+        # with its token and when (`time.monotonic`); and what they were asked for in vain, how many times
+        self.last_refusal: tuple[Token | None, Any] = None, None
+        self.last_step: tuple[Token | None, Any, float] = None, None, 0.0
+        self.steps_in_vain: dict[Any, int] = {}
         self._retry_at = 0.0  # time.monotonic() before which no early renewal is retried
         self._unrenewable: Token | None = None  # the token whose renewal was refused
         self._rejected: tuple[Token | None, float] = None, 0.0  # a new token that got a 401, and until when
@@ -255,7 +266,8 @@ class TokenAuth(OAuth2Auth):
             return self.renew(stale, renewer)
         except (LoginRequired, InvalidToken) as error:
             self._unrenewable = stale
-            self.on_login_required(error)
+            for notify in tuple(self.on_login_required.values()):
+                notify(error)
             raise
 
     def _run_renewal(self, renewal: Future[bool], stale: Token, renewer: TokenRenewer) -> None:
@@ -293,8 +305,58 @@ class TokenAuth(OAuth2Auth):
         with self.renewal_lock:
             token: Token | None = self.token
             self.token = self._sent = None
-        self.on_sign_out()
+        for notify in tuple(self.on_sign_out.values()):
+            notify()
         return token
+
+    def replace_token(self, new: Token, client: Client) -> None:
+        """Use this token of another sign-in by the same person from now on, unless nobody is signed in any more.
+
+        Raises `LoginRequired` then. A renewal under way comes first, and its token is replaced too.
+        """
+        old, renewer = self.token, self.renewer
+        if old is None or renewer is None:
+            raise signed_out_error()
+        new = renewer.replace(old, new, client)
+        with self.renewal_lock:
+            if self.token is None:
+                raise signed_out_error()
+            self.token = new
+
+    def token_after_refusal(self, token: Token) -> Token | None:
+        """Another token than this one, which was not enough: of a step-up meanwhile, here or in another process.
+
+        None if there is none. A session that has its tokens from another one, or from the process that shares, asks
+        for one, once a minute at most; others send no request.
+        """
+        if self.token is token and self.renewer is not None:
+            if self.renewer.reissue is None:
+                newer = self.renewer.newer_stored_token(token)
+                with self.renewal_lock:
+                    if newer is not None and self.token is token:
+                        self.token = newer
+            elif self.session.is_dependent and time.monotonic() >= self._ask_again_at:
+                self._ask_again_at = time.monotonic() + _REJECTED_TOKEN_BACKOFF
+                with suppress(AuthnbError):
+                    self.renew(token, self.renewer)
+        current: Token | None = self.token
+        return None if current is token else current
+
+    def refusal(self, status: int, header: str | None, url: str, token: Token) -> StepUpRequired | None:
+        """The error for a response to a call with this token, if the sign-in is not enough; None for any other.
+
+        ``header``: its ``WWW-Authenticate``. What shows the sign-in is told.
+        """
+        if self.session is None or self.renewer is None:
+            return None
+        requirement = read_requirement(status, header, url, [str(token["access_token"])])
+        if requirement is None:
+            return None
+        from authnb.session.step_up import required, step_up_for  # noqa: PLC0415 - few calls are refused
+
+        error = required(self.session, requirement, token)
+        self.session.owner.token_auth.on_step_up_required(step_up_for(self.session, requirement), error)
+        return error
 
     def tokens_after_401(self, token: Token) -> Iterator[Token]:
         """Tokens to retry with after a 401 (RFC 6750 section 3.1): a newer stored one, then one renewed for this call.
@@ -326,7 +388,12 @@ class TokenAuth(OAuth2Auth):
         retries = self.tokens_after_401(sent)
         # After a redirect to another origin the request has no token, and gets none
         carried = request.headers.get("Authorization") == sent.authorization
-        while response.status_code == UNAUTHORIZED and carried and _can_resend(request):
+        while (
+            response.status_code == UNAUTHORIZED
+            and carried
+            and _renewal_helps(response)
+            and _can_resend(request)
+        ):
             observe_api(response, **kwargs)  # in order: before the renewal
             try:
                 token = next(retries, None)
@@ -335,15 +402,31 @@ class TokenAuth(OAuth2Auth):
                 raise
             if token is None:
                 break
-            response.close()
-            retry = request.copy()
-            retry.headers["Authorization"] = token.authorization
-            result: requests.Response = response.connection.send(retry, **kwargs)
-            result.request = retry
-            result.history = [*response.history, response]
-            response = result
+            response, sent = _send_again(response, token, **kwargs), token
+        if carried and response.status_code in _REFUSED:
+            response = self._handle_refusal(sent, response, **kwargs)
         if observe_api not in request.hooks["response"]:  # not one of our sessions
             observe_api(response, **kwargs)
+        return response
+
+    def _handle_refusal(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
+        """The response; if the sign-in was not enough, that to another token if there is one by now, and an error.
+
+        The error is raised by the ``raise_for_status()`` of the response.
+        """
+        request, header = response.request, response.headers.get("WWW-Authenticate")
+        url = str(request.url)
+        if read_requirement(response.status_code, header, url) is None:
+            return response
+        token = self.token_after_refusal(sent)
+        if token is not None and _can_resend(request):
+            observe_api(response, **kwargs)
+            response, sent = _send_again(response, token, **kwargs), token
+            header = response.headers.get("WWW-Authenticate")
+        error = self.refusal(response.status_code, header, url, sent)
+        if error is not None and type(response) is requests.Response:
+            response.__class__ = RefusedResponse
+            vars(response)["step_up_required"] = error
         return response
 
 
@@ -363,9 +446,21 @@ class _SignedRequest(requests.PreparedRequest):
         """Nothing: the request is signed."""
 
 
-def signed_out_error() -> LoginRequired:
-    """The error for a session after `discard_token`."""
-    return LoginRequired("login_required", "This session is signed out. Run the cell that signs in.")
+def _send_again(response: requests.Response, token: Token, **kwargs: Any) -> requests.Response:
+    """The response to the same request with another token."""
+    response.close()
+    retry = response.request.copy()
+    retry.headers["Authorization"] = token.authorization
+    result: requests.Response = response.connection.send(retry, **kwargs)
+    result.request = retry
+    result.history = [*response.history, response]
+    return result
+
+
+def _renewal_helps(response: requests.Response) -> bool:
+    """Whether a renewed token could be answered otherwise: not where the person is to authenticate anew (RFC 9470)."""
+    requirement = read_requirement(UNAUTHORIZED, response.headers.get("WWW-Authenticate"), "")
+    return requirement is None or requirement.error != AUTHENTICATION_ERROR
 
 
 def _can_resend(request: requests.PreparedRequest) -> bool:

@@ -11,8 +11,8 @@ from authnb.compat import register_fork_aware
 from authnb.errors import raises_without_frames, without_frames
 from authnb.oauth.authlib_session import ClientSession
 from authnb.oauth.responses import Token
-from authnb.session.auth import TokenAuth, origin, signed_out_error
-from authnb.session.renewal import expires_soon
+from authnb.session.auth import TokenAuth, origin
+from authnb.session.renewal import expires_soon, signed_out_error
 from authnb.transport.exchange import observe, observe_api, observers
 from authnb.transport.failures import environment_error
 from authnb.transport.http import disconnect

@@ -12,6 +12,7 @@ from authnb.errors import AuthnbError, InvalidToken, LoginFailed, LoginRequired,
 from authnb.oauth.client import TOKEN_EXCHANGE
 from authnb.oauth.refresh import refresh_lifetime
 from authnb.oauth.responses import Token
+from authnb.oauth.scope import union
 from authnb.storage.base import SignIn
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from authnb.storage.base import Account, TokenStorage
 
 LEEWAY = 240.0  # seconds before expiry at which a long-lived token is renewed
+_MOST_REPLACED = 10  # refresh tokens kept to be revoked
 # Errors of a token endpoint that is where the metadata says; after any other the metadata is read again
 _ENDPOINT_WORKS = {"invalid_grant", "server_error", "temporarily_unavailable"}
 
@@ -93,21 +95,21 @@ class TokenRenewer:
     def logout(self, token: Mapping[str, Any]) -> SignedOut:
         """Remove the stored sign-in and revoke its tokens; every step is attempted even if an earlier one fails."""
         revoked, problems = [], []
+        replaced: tuple[str, ...] = ()
         try:
             with self.storage.lock(self.account):
-                token = self._remove(token)
+                token, replaced = self._remove(token)
         except StorageError as error:
             try:  # a full disk cannot be locked for saving, but removing needs no space
                 if error.error == "locked":
                     raise
-                token = self._remove(token)
+                token, replaced = self._remove(token)
             except StorageError as failure:
                 problems.append(failure.description)
-        for name in ("refresh_token", "access_token"):
-            if name not in token:
-                continue
+        tokens = [(name, token[name]) for name in ("refresh_token", "access_token") if name in token]
+        for name, text in (*tokens, *(("refresh_token", each) for each in replaced)):
             try:
-                self.client.revoke(token[name], name)
+                self.client.revoke(text, name)
                 revoked.append(name)
             except AuthnbError as error:
                 problems.append(error.description)
@@ -126,7 +128,9 @@ class TokenRenewer:
             query = urlencode({"client_id": self.client.client_id, **parameters})
             end_session += ("&" if "?" in end_session else "?") + query
         return SignedOut(
-            revoked=tuple(revoked), problems=tuple(dict.fromkeys(problems)), end_session_uri=end_session
+            revoked=tuple(dict.fromkeys(revoked)),
+            problems=tuple(dict.fromkeys(problems)),
+            end_session_uri=end_session,
         )
 
     def token_for(
@@ -179,17 +183,59 @@ class TokenRenewer:
         newest = token
         if stored is not None and stored.token["access_token"] != self._superseded:
             newest = stored.token
+            if set(self.client.scope.split()) < set(stored.scope.split()):  # another process asked for more
+                self.client = replace(self.client, scope=stored.scope)
         if not _same_token(newest, token) and not self._expires_soon(newest):
             return newest, False
         return self._refresh(newest, stored), True
 
-    def _remove(self, token: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Remove the stored sign-in; its newest token."""
+    def _remove(self, token: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """Remove the stored sign-in; its newest token, and the refresh tokens that it replaced."""
         stored = self._load(token)
         if stored is None:
-            return token
+            return token, ()
         self.storage.remove(self.account)
-        return token if stored.token["access_token"] == self._superseded else stored.token
+        newest = token if stored.token["access_token"] == self._superseded else stored.token
+        return newest, stored.replaced
+
+    def replace(self, old: Token, new: Token, client: Client) -> Token:
+        """Renew this sign-in instead of that of ``old``, by the same person; the token to use.
+
+        It is stored when this returns, or a warning says why not. Where the provider sent no refresh token, that of
+        the old sign-in is kept: it renews what was granted then. Others are revoked with the new one, not before:
+        there are providers that end all sign-ins of a person and client with one of them.
+        """
+        if "refresh_token" not in new and "refresh_token" in old:
+            new = Token({**new, "refresh_token": old["refresh_token"]})
+        try:
+            with self.storage.lock(self.account):
+                if (stored := self._load(old)) is not None:
+                    before = [*stored.replaced, stored.token.get("refresh_token")]
+                    replaced = [str(each) for each in before if each not in {None, new.get("refresh_token")}]
+                    sign_in = replace(
+                        stored,
+                        token=new,
+                        provider=client.provider,
+                        scope=union(stored.scope, client.scope),
+                        resource=client.resource,
+                        refused=False,
+                        replaced=tuple(replaced[-_MOST_REPLACED:]),
+                    )
+                    self._save(stored, sign_in)
+        except StorageError as error:
+            warnings.warn(f"The new sign-in is in use here but not stored: {error.description}", stacklevel=2)
+            self._superseded = str(old["access_token"])
+        self.client = client
+        return new
+
+    def newer_stored_token(self, token: Token) -> Token | None:
+        """A valid token in storage that is not this one; None if there is none, or the storage cannot be read."""
+        if self._superseded is not None:  # what is stored is used up
+            return None
+        try:
+            return self._newer_stored_token(token)
+        except StorageError:
+            return None
 
     def _newer_stored_token(self, token: Token) -> Token | None:
         """A valid token in storage that is not this one."""
@@ -294,6 +340,11 @@ class TokenRenewer:
 
     def _expires_soon(self, token: Token) -> bool:
         return expires_soon(token, self.client.provider.clock.now())
+
+
+def signed_out_error() -> LoginRequired:
+    """The error for a session without a token."""
+    return LoginRequired("login_required", "This session is signed out. Run the cell that signs in.")
 
 
 def _why_refused(host: str, failure: ProviderError | LoginFailed) -> str:

@@ -15,9 +15,9 @@ from authnb.errors import LoginRequired, ProviderError, ShareError, raises_witho
 from authnb.oauth.client import Client
 from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Authorization, Token
-from authnb.session.auth import Headers, TokenAuth, origin, signed_out_error
+from authnb.session.auth import Headers, TokenAuth, origin
 from authnb.session.guarded_session import GuardedSession
-from authnb.session.renewal import LEEWAY, SignedOut, TokenRenewer
+from authnb.session.renewal import LEEWAY, SignedOut, TokenRenewer, signed_out_error
 from authnb.storage.base import Account, MemoryStorage
 from authnb.transport.text import printable
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from authnb.cluster.member import Member
     from authnb.cluster.share import Share
     from authnb.session.lifetime import Lifetime
+    from authnb.session.step_up import PendingLogin
     from authnb.storage.base import TokenStorage
 
 
@@ -49,6 +50,9 @@ class Session(GuardedSession):
     share_references: tuple[Reference, ...] = ()  # by which a worker's session was unpickled
     _sign_in: Session | None = None  # whose sign-in this one uses, see `for_audience`
     _is_worker: bool = False  # whether its tokens come from the process that shares
+    begin_step_up: Callable[..., PendingLogin[Session]] | None = (
+        None  # asks the person, where one can be asked
+    )
 
     @classmethod
     def from_sign_in(
@@ -107,6 +111,21 @@ class Session(GuardedSession):
     def become_alias(self, shared: Session) -> None:
         """In a forked process: be the session with less power that was shared."""
         vars(self).update(token_auth=shared.token_auth, _api=shared._api, _is_worker=True)
+
+    @property
+    def owner(self) -> Session:
+        """The session whose sign-in this one uses, itself unless it is of `for_audience`."""
+        return self._sign_in or self
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether its tokens come from the process that shares."""
+        return self._is_worker
+
+    @property
+    def is_dependent(self) -> bool:
+        """Whether its tokens come from another session, here or in the process that shares."""
+        return self._is_worker or self.owner is not self
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -236,6 +255,44 @@ class Session(GuardedSession):
             api=audience if api is None else api,
         )
 
+    def ask_for(
+        self,
+        scope: str | Iterable[str] | None = None,
+        *,
+        acr_values: str | Iterable[str] | None = None,
+        max_age: float | None = None,
+        mode: str = "auto",
+        view: str | None = "auto",
+        timeout: float | None = None,
+        prompt: str | None = None,
+        login_hint: str | None = None,
+    ) -> PendingLogin[Session]:
+        """Ask the person for more: a `Login`, already started, that ends with this same session.
+
+        ::
+
+            api = await api.ask_for("measurements:read")
+
+        ``scope``: what an API wants besides what was granted, which is kept; ``acr_values``: the classes of
+        authentication of which it wants one; ``max_age``: the seconds since the person authenticated, at most (RFC
+        9470). ``mode``, ``view``, ``timeout``, ``prompt``, ``login_hint``: as for `authnb.login`, by default as at the
+        sign-in. This session, and all that was made of it, has the new token once the same person has agreed, and the
+        remembered sign-in is replaced; until then, and if nothing comes of it, all stays as it is. Nobody is asked for
+        what the session has already.
+
+        Raises `ValueError` for what cannot be asked for, `LoginRequired` if nobody is signed in,
+        `InteractionRequired` where no person can be asked, `ShareError` on a worker. Awaiting raises `LoginFailed`,
+        with ``other_person`` if somebody else signed in, and with ``insufficient_scope`` or
+        ``unmet_authentication_requirements`` if the provider did not do what was asked, or the API refuses it anyway.
+        """
+        from authnb.session.step_up import ask  # noqa: PLC0415 - needed by few
+
+        step_up = ask(self, scope, acr_values, max_age)
+        begin = self.owner.begin_step_up
+        if begin is None:
+            raise RuntimeError("checked by ask")
+        return begin(step_up, mode=mode, view=view, timeout=timeout, prompt=prompt, login_hint=login_hint)
+
     def _derived(
         self,
         renewer: TokenRenewer,
@@ -268,7 +325,7 @@ class Session(GuardedSession):
             api=api,
             reissue=issue,
         )
-        session._sign_in = self._sign_in or self  # noqa: SLF001 - of this class
+        session._sign_in = self.owner  # noqa: SLF001 - of this class
         return session
 
     def token_file(
@@ -379,7 +436,7 @@ class Session(GuardedSession):
         from authnb.session.lifetime import lifetime  # noqa: PLC0415 - needed by few
 
         source = "the kernel that shares it" if self._is_worker else None
-        return lifetime((self._sign_in or self).token_auth, duration, source)
+        return lifetime(self.owner.token_auth, duration, source)
 
     def provider_time(self) -> float:
         """The time by the provider's clock, in seconds since the Unix epoch, as in ``AccessToken.expires_at``."""

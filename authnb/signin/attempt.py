@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from authnb.oauth.client import Client
     from authnb.oauth.responses import Token
     from authnb.session.session import Session
+    from authnb.session.step_up import StepUp
     from authnb.signin.plan import SignInPlan
     from authnb.signin.state import LoginState
     from authnb.storage.base import TokenStorage
@@ -115,6 +116,8 @@ class Attempt:
         `ProviderError` for a transient failure.
         """
         plan = self._plan
+        if plan.step_up is not None:
+            return self._resume_step_up(plan.step_up)
         new = plan.sign_up or plan.unattended_token or self._select_account
         stored, storage = (None, plan.storage) if new else self._load()
         if stored is None or (stored.refused and plan.interactive):
@@ -134,6 +137,15 @@ class Attempt:
             if transient or not replaceable:
                 raise
             return None
+        return session
+
+    def _resume_step_up(self, step_up: StepUp) -> Session | None:
+        """The session, if it has already what is asked for; unless the person asked to use another account."""
+        if self._select_account:
+            return None
+        session: Session | None = step_up.granted_session()
+        if session is not None:
+            self._observer.on_connected(self, step_up.client(), None, ())
         return session
 
     def _load(self) -> tuple[SignIn | None, TokenStorage]:
@@ -173,11 +185,14 @@ class Attempt:
                 reissue=lambda: unattended_token(client),
             )
         self._await_front_end_report()
+        since = client.provider.clock.now()
         try:
             token = self._authorize(client)
         except AuthnbError:
             client.provider.invalidate_documents()
             raise
+        if self._plan.step_up is not None:
+            return self._step_up(self._plan.step_up, client, token, since)
         sign_in = SignIn(
             token=token,
             provider=client.provider,
@@ -192,6 +207,27 @@ class Attempt:
             self._plan.fallback.save(self._plan.account, sign_in)
             return self._open_session(client, token, storage=self._plan.fallback)
         return self._open_session(client, token)
+
+    def _step_up(self, step_up: StepUp, client: Client, token: Token, since: float) -> Session:
+        """The session that this token of the same person is for, which has it from now on.
+
+        A token that is not used is revoked if it is another person's, or nobody is signed in any more; else not, for
+        some providers end all sign-ins of a person and client with one token.
+        """
+        try:
+            step_up.check_person(token)
+        except LoginFailed:
+            _revoke(client, token)
+            raise
+        step_up.check(token, client, since)
+        if self._observer.is_current(self):  # else it was cancelled meanwhile
+            try:
+                step_up.adopt(token, client)
+            except LoginRequired:
+                _revoke(client, token)
+                raise
+        session: Session = step_up.session
+        return session
 
     def _accepted(self, token: Token) -> bool:
         """Whether to use this token; a person who may not have signed in themselves is asked."""
@@ -250,7 +286,7 @@ class Attempt:
         from authnb.session.session import Session  # noqa: PLC0415 - loaded while the person signs in
 
         plan = self._plan
-        return Session.from_sign_in(
+        session = Session.from_sign_in(
             client,
             token,
             account=plan.account,
@@ -259,6 +295,10 @@ class Attempt:
             reissue=reissue,
             rediscover=plan.rediscover,
         )
+        session.begin_step_up = plan.begin_step_up
+        if (offer := plan.offer_step_up) is not None:
+            session.token_auth.on_step_up_required = offer
+        return session
 
     def _show(self, verification: Verification) -> None:
         self._prompted = True

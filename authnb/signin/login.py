@@ -133,11 +133,12 @@ class Login(LoginState):
         A caller that waits keeps waiting; one that got an error can wait again.
         """
         if self.status != "choosing":
-            self._restart(mode or self.mode)
+            other = self.error is not None and self.error.error == "other_person"
+            self._restart(mode or self.mode, select_account=other)
 
     def switch_account(self) -> None:
         """Log out of this session and sign in again, at a page that asks which account to use."""
-        if self._session is not None:
+        if self._session is not None and self.step_up is None:
             self._session.logout()
         self._restart(self.mode, select_account=True)
 

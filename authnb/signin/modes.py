@@ -20,6 +20,7 @@ SignUpMode = Literal["auto", "form", "loopback", "device", "page", "proxy", "pas
 ViewName = Literal["auto", "panel", "text"]
 MODES: tuple[str, ...] = get_args(LoginMode)
 SIGN_UP_MODES: tuple[str, ...] = get_args(SignUpMode)
+ASKING_MODES: tuple[str, ...] = tuple(mode for mode in MODES if mode not in UNATTENDED)
 VIEWS: tuple[str | None, ...] = (*get_args(ViewName), None)
 
 

@@ -33,7 +33,8 @@ _REPORT_TIMEOUTS = {"auto": 3.0, "page": 15.0, "proxy": 15.0}  # seconds to wait
 class LoginOptions:
     """The options of `authnb.login` and `authnb.signup` that decide how to sign in.
 
-    ``alternatives``: the other providers to choose from, each with its ``redirect_path``.
+    ``alternatives``: the other providers to choose from, each with its ``redirect_path``. ``parameters``: more of the
+    authorization request, for a step-up.
     """
 
     mode: str
@@ -46,6 +47,7 @@ class LoginOptions:
     create: bool = False
     redirect_path: str = CALLBACK_PATH
     alternatives: tuple[tuple[ClientRegistration, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def unattended(self) -> bool:
@@ -231,7 +233,8 @@ class LoginOptions:
         **parameters: str,
     ) -> Flow:
         if mode == "device":
-            return device_flow(client, timeout=self.timeout)
+            return device_flow(client, timeout=self.timeout, **dict(self.parameters))
+        parameters = {**dict(self.parameters), **parameters}
         if (other := self._sharing_alternative(client, mode)) is not None:
             raise shared(client.provider, self._redirect_uri(mode, front_end), other)
         if mode == "page":

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from authnb.oauth.client import Client
     from authnb.oauth.provider import Provider
     from authnb.oauth.responses import Token
+    from authnb.session.refused import StepUpRequired
+    from authnb.session.step_up import StepUp
     from authnb.signin.environment import FrontEnd
     from authnb.signin.modes import ModeChoice
     from authnb.storage.base import Account, TokenStorage
@@ -31,6 +33,8 @@ class SignInPlan:
     requests a token in an unattended run, instead of a flow. ``rediscover``: reads the provider's metadata again,
     unless the caller gave it. ``interactive``: whether a person can sign in; ``needs_answer``: whether only an
     answer of the front end would show that one is there. ``auto``: whether the mode is chosen automatically.
+    ``step_up``: more for a session that there is already, instead of a new one. ``begin_step_up``: starts such a
+    sign-in for a session of this one; ``offer_step_up``: shows that an API asks for more, with a click that starts it.
     """
 
     account: Account
@@ -49,3 +53,6 @@ class SignInPlan:
     report_timeout: float = 0.0
     sign_up: bool = False
     api: str | Iterable[str] | None = None
+    step_up: StepUp | None = None
+    begin_step_up: Callable[..., Any] | None = None
+    offer_step_up: Callable[[StepUp, StepUpRequired], None] | None = None

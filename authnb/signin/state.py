@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from authnb.flows.steps import Form, Verification
     from authnb.oauth.client import Client
     from authnb.session.session import Session
+    from authnb.session.step_up import StepUp
     from authnb.signin.environment import FrontEnd
     from authnb.signin.modes import ModeChoice
     from authnb.signin.plan import SignInPlan
@@ -58,6 +59,7 @@ class LoginState:
         self.awaited: bool = False
         self.blocks_thread: bool = False  # whether the caller waits synchronously
         self.sign_up: bool = plan.sign_up  # whether to create an account first
+        self.step_up: StepUp | None = plan.step_up  # what the person of a session is asked for besides
         self.form: Form | None = None
         self.created: bool = False
         self.unconfirmed: Mapping[str, Any] | None = None  # claims of who signed in, until it is confirmed
@@ -202,8 +204,9 @@ class LoginState:
                 self._verification.set_result(None)
             self._finished.set_result(None)
         if session is not None:
-            session.token_auth.on_sign_out = self._notify
-            session.token_auth.on_login_required = lambda error: self._on_login_required(session, error)
+            kind, auth = "sign-in" if self.step_up is None else "step-up", session.owner.token_auth
+            auth.on_sign_out[kind] = self._notify
+            auth.on_login_required[kind] = lambda error: self._on_login_required(session, error)
         self._notify()
 
     def _on_login_required(self, session: Session, error: AuthnbError) -> None:

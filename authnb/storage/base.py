@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from authnb.compat import register_fork_aware
@@ -33,7 +33,8 @@ class SignIn:
 
     ``name``: the provider's display name in `authnb.login`. ``refused``: whether the provider or an API refused its
     token, so that the next sign-in must replace it. ``resource``: the APIs that its tokens are requested for (RFC
-    8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed.
+    8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed. ``replaced``:
+    the refresh tokens of sign-ins of the same person that this one took the place of, to be revoked with it.
     """
 
     token: Token
@@ -43,6 +44,7 @@ class SignIn:
     refused: bool = False
     resource: tuple[str, ...] = ()
     has_secret: bool = False
+    replaced: tuple[str, ...] = field(default=(), repr=False)
 
     def to_json(self) -> str:
         """The sign-in as JSON, tokens included: a storage must keep it where nobody else can read it."""
@@ -66,6 +68,7 @@ class SignIn:
                 refused=stored.get("refused") is True,
                 resource=tuple(map(str, stored.get("resource", ()))),
                 has_secret=stored.get("has_secret") is True,
+                replaced=tuple(map(str, stored.get("replaced", ()))),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
             raise StorageError(
@@ -118,7 +121,8 @@ class MemoryStorage:
         """Leave a forked process no refresh token: its parent could not be told of the one that replaces it."""
         self._locks = {}
         for account, sign_in in self._sign_ins.items():
-            self._sign_ins[account] = replace(sign_in, token=sign_in.token.without_refresh_token())
+            token = sign_in.token.without_refresh_token()
+            self._sign_ins[account] = replace(sign_in, token=token, replaced=())
 
     def load(self, account: Account) -> SignIn | None:
         """The stored sign-in, or None."""

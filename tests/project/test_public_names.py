@@ -34,6 +34,7 @@ NAMES = {
         "LoginTimeout",
         "ProviderError",
         "ShareError",
+        "StepUpRequired",
         "StorageError",
     ),
     *("AccessToken", "Account", "FileStorage", "MemoryStorage", "SignIn", "TokenStorage"),
