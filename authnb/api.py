@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from authnb.oauth.client import Client
     from authnb.oauth.client_auth import AuthMethod
-    from authnb.session.refused import StepUpRequired
     from authnb.session.step_up import StepUp
     from authnb.signin.login import Login
     from authnb.signin.modes import LoginMode, SignUpMode, ViewName
@@ -317,12 +316,7 @@ def _with_step_up(plan: SignInPlan, options: LoginOptions, *, of_worker: bool) -
 
         return begin_step_up(plan, options, step_up, of_worker=of_worker, **given)
 
-    def offer(step_up: StepUp, required: StepUpRequired) -> None:
-        from authnb.views.step_up import offer_step_up  # noqa: PLC0415 - needed by few
-
-        offer_step_up(plan, options, step_up, required)
-
-    return replace(plan, begin_step_up=begin, offer_step_up=offer)
+    return replace(plan, begin_step_up=begin)
 
 
 def _is_stored(plan: SignInPlan) -> bool:

@@ -31,6 +31,8 @@ REMEDIES = {
     "invalid_request": "Check the client's registration, above all its redirect addresses.",
     "server_error": "The provider is in trouble. Try again later.",
     "temporarily_unavailable": "The provider is in trouble. Try again later.",
+    # OpenID Connect Core Unmet Authentication Requirements 1.0, named by RFC 9470 section 5
+    "unmet_authentication_requirements": "The provider cannot sign you in as the API wants it; ask its people how.",
     "unsupported_token_type": "That token ends when it expires.",  # RFC 7009 section 2.2.1
 }
 # Nonstandard codes (GitHub's and Entra's device flows) and their equivalents

@@ -388,12 +388,7 @@ class TokenAuth(OAuth2Auth):
         retries = self.tokens_after_401(sent)
         # After a redirect to another origin the request has no token, and gets none
         carried = request.headers.get("Authorization") == sent.authorization
-        while (
-            response.status_code == UNAUTHORIZED
-            and carried
-            and _renewal_helps(response)
-            and _can_resend(request)
-        ):
+        while carried and _renewal_helps(response) and _can_resend(request):
             observe_api(response, **kwargs)  # in order: before the renewal
             try:
                 token = next(retries, None)
@@ -458,7 +453,9 @@ def _send_again(response: requests.Response, token: Token, **kwargs: Any) -> req
 
 
 def _renewal_helps(response: requests.Response) -> bool:
-    """Whether a renewed token could be answered otherwise: not where the person is to authenticate anew (RFC 9470)."""
+    """Whether a renewed token may be answered otherwise: after a 401, unless it asks for the person (RFC 9470)."""
+    if response.status_code != UNAUTHORIZED:
+        return False
     requirement = read_requirement(UNAUTHORIZED, response.headers.get("WWW-Authenticate"), "")
     return requirement is None or requirement.error != AUTHENTICATION_ERROR
 

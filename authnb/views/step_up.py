@@ -54,7 +54,3 @@ def begin_step_up(
     started = login_class(environment)(asking, view=shown)
     open_browser(started, options, environment)
     return started
-
-
-def offer_step_up(plan: SignInPlan, options: LoginOptions, step_up: Any, required: Any) -> None:
-    """Show that an API asks for more."""

@@ -125,6 +125,18 @@ def test_an_app_shows_each_visitor_a_code(block: Block, demo: DemoProvider) -> N
 
 
 @pytest.mark.usefixtures("_ada_signs_in")
+@SESSION.block("When an API asks for more")
+async def test_an_api_asks_for_more(block: Block, demo: DemoProvider) -> None:
+    """The same object calls the API before and after."""
+    session = sign_in(demo, scope="openid profile")
+    names: dict[str, Any] = {"api": session}
+    assert session.get("stations").status_code == 403
+    await block.replacing({'"measurements:read")': '"measurements:read", view="text")'}).run(names)
+    assert names["api"] is session
+    assert session.get("stations").status_code == 200
+
+
+@pytest.mark.usefixtures("_ada_signs_in")
 @SESSION.block("Other APIs")
 async def test_a_session_for_another_api(block: Block, demo: DemoProvider) -> None:
     """Each API refuses the other's token."""

@@ -20,7 +20,8 @@ from behaviours import BEHAVIOURS
 from filelock import FileLock
 from network import Network
 from provider import CLIENT, Server, as_json
-from runner import run
+from runner import browse, run
+from servers import Server as Api
 
 import authnb
 from authnb.errors import AuthnbError, LoginFailed
@@ -318,6 +319,40 @@ def case(folder: Path) -> Iterator[ErrorCase]:
             patch.delenv(name, raising=False)
         patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
         yield ErrorCase(stack.enter_context(Server()), folder, patch)
+
+
+def refused_call(challenge: str) -> Callable[[ErrorCase], AuthnbError]:
+    """An API answers with this challenge."""
+
+    def call(case: ErrorCase) -> AuthnbError:
+        with Api() as api:
+            api.routes["/data"] = lambda _: (403, {"WWW-Authenticate": challenge}, b"")
+            error = raised(signed_in(case, api.url).get("data").raise_for_status)
+            text = error.description.replace(api.url, "https://api.example.org")
+            text = text.replace(api.url.removeprefix("http://"), "api.example.org")
+        return type(error)(error.error, text)
+
+    return call
+
+
+def step_up(case: ErrorCase, claims: dict[str, object], **asked: str) -> AuthnbError:
+    """More is asked for, and the provider answers with these claims."""
+    session = signed_in(case, None)
+    next(iter(case.server.scenarios.values())).claims |= claims
+    pending = session.ask_for(**asked)
+    browse(pending)
+    error = raised(pending.wait)
+    return type(error)(error.error, error.description.replace("127.0.0.1", "id.example.org"))
+
+
+def signed_in(case: ErrorCase, api: str | None) -> authnb.Session:
+    """A session of somebody who signed in."""
+    scenario = case.server.scenario("signed-in")
+    login = authnb.login(
+        scenario.issuer, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage(), api=api
+    )
+    browse(login)
+    return login.wait(60)
 
 
 def no_threads(_: ErrorCase) -> AuthnbError:

@@ -158,6 +158,25 @@ ERRORS: dict[str, Known] = {
         "multiprocessing, joblib and data loaders fork. Calls work until the access token expires. It is a "
         "`LoginRequired`.",
     ),
+    "insufficient_scope": Known(
+        error_cases.refused_call('Bearer error="insufficient_scope", scope="measurements:read"'),
+        "Raised by `raise_for_status()`, so it is a `requests.HTTPError` too. `docs/session.md` says what "
+        "`ask_for` does; as a `LoginFailed` with this code, it says what came of that.",
+    ),
+    "insufficient_user_authentication": Known(
+        error_cases.refused_call(
+            'Bearer error="insufficient_user_authentication", acr_values="phr", max_age="300"'
+        ),
+        "The same for an API that wants a stronger or more recent sign-in (RFC 9470).",
+    ),
+    "unmet_authentication_requirements": Known(
+        lambda case: error_cases.step_up(case, {"acr": "pwd"}, acr_values="phr"),
+        "What the ID token says decides, not what the provider was asked for.",
+    ),
+    "other_person": Known(
+        lambda case: error_cases.step_up(case, {"sub": "grace"}, scope="measurements:read"),
+        "The browser was signed in as somebody else. Try again in the panel asks the provider who it is.",
+    ),
     "unexpected": Known(
         error_cases.unexpected, "It never happens where authnb is right; the text says where it was not."
     ),

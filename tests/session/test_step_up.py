@@ -13,6 +13,7 @@ from demo_session import age, renewer, sign_in, stored
 
 import authnb
 from authnb.errors import AuthnbError, InteractionRequired, LoginFailed, LoginRequired
+from authnb.oauth.responses import Token
 from authnb.session.refused import StepUpRequired
 from authnb.storage.base import MemoryStorage
 from authnb.storage.files import FileStorage
@@ -218,6 +219,24 @@ def test_signing_out_meanwhile_wins(demo: DemoProvider, session: Session) -> Non
     assert renewer(session).storage.load(renewer(session).account) is None
 
 
+def test_signing_out_while_the_new_token_is_stored_wins(demo: DemoProvider) -> None:
+    class SignsOut(MemoryStorage):
+        session: Session | None = None
+
+        def save(self, account: Any, sign_in: Any) -> None:
+            super().save(account, sign_in)
+            if self.session is not None:
+                self.session.token_auth.discard_token()
+
+    storage = SignsOut()
+    session = sign_in(demo, scope=LITTLE, storage=storage)
+    storage.session = session
+    new = Token({**session.token, "access_token": "new"})
+    with pytest.raises(LoginRequired):
+        session.token_auth.replace_token(new, renewer(session).client)
+    assert session.token is None
+
+
 def test_signing_out_revokes_the_replaced_tokens_too(demo: DemoProvider, session: Session) -> None:
     client, first = renewer(session).client, dict(session.token)
     granted(demo, session, MORE)
@@ -226,10 +245,8 @@ def test_signing_out_revokes_the_replaced_tokens_too(demo: DemoProvider, session
         client.refresh(first)
 
 
-def test_a_session_without_refresh_token_keeps_the_old_one(demo: DemoProvider, session: Session) -> None:
+def test_a_session_without_refresh_token_keeps_the_old_one(session: Session) -> None:
     """Some providers issue one only the first time."""
-    from authnb.oauth.responses import Token
-
     new = Token({name: value for name, value in session.token.items() if name != "refresh_token"})
     session.token_auth.replace_token(new, renewer(session).client)
     assert session.token["refresh_token"] == stored(session).token["refresh_token"]
@@ -329,8 +346,8 @@ def test_a_storage_that_fails_leaves_the_session_with_what_was_granted(demo: Dem
     session = sign_in(demo, scope=LITTLE, storage=storage)
     storage.full = True
     pending = session.ask_for(MORE)
+    demo.visit(pending.verification().uri, name="ada")
     with pytest.warns(UserWarning, match="in use here but not stored"):
-        demo.visit(pending.verification().uri, name="ada")
         pending.wait(10)
     assert session.get("stations").status_code == 200
     storage.full = False
