@@ -49,7 +49,8 @@ def _unseal(key: bytes, context: bytes, line: bytes) -> dict[str, Any]:
 
 
 def _mac(key: bytes, context: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, context + b"\n" + body, "sha256").hex().encode()
+    # Not hmac.digest: it lets other threads run while OpenSSL holds its locks, one of which may fork
+    return hmac.new(key, context + b"\n" + body, "sha256").hexdigest().encode()
 
 
 class _Sockets:
