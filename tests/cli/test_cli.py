@@ -296,11 +296,18 @@ def things(tmp_path: Path) -> Path:
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(
-    things: Path, arguments: list[str], code: int, line: str
+    things: Path,
+    arguments: list[str],
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With the path or the option, and nothing else."""
-    done = run(*arguments, cwd=things)
-    assert (done.returncode, done.stderr) == (code, line + "\n")
+    monkeypatch.chdir(things)
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main(arguments))
+    assert (ended.value.code, capsys.readouterr().err) == (code, line + "\n")
 
 
 def test_a_damaged_list_of_what_was_copied_is_made_anew(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class TokenEndpointProxy(OnThread):
     """Forwards to ``target``. ``outcome`` is called for each renewal and names what happens to it.
 
     ``pass``, a name in `RESPONSES`, ``reset`` (the connection is reset), ``half`` (it is reset in the middle of the
-    response body), ``stall`` (no response until the test ends), or ``lost``: the provider renews, and its response
+    response body), ``stall`` (no response; ``over`` ends the connection), or ``lost``: the provider renews, and its response
     never arrives.
     """
 
@@ -93,6 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         outcome = self.server.proxy.record(dict(self.headers)) if renewal else "pass"
         if outcome == "stall":
             self.server.proxy.over.wait(60)
+            self.close_connection = True
         elif outcome == "reset":
             self._reset()
         elif outcome in RESPONSES:

@@ -21,12 +21,17 @@ from support import nobody_listens
 
 from authnb.errors import LoginRequired, ProviderError
 from authnb.storage.files import FileStorage
+from authnb.transport.bounded import RESPONSE_TIMEOUT
 
 if TYPE_CHECKING:
     from token_endpoint_proxy import TokenEndpointProxy
 
     from authnb.demo import DemoProvider
     from authnb.session.session import Session
+
+
+def set_response_timeout(session: Session, seconds: float) -> None:
+    object.__setattr__(renewer(session).client.provider, "response_timeout", seconds)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,8 @@ def test_a_fault_loses_nothing(
     session: Session, token_proxy: TokenEndpointProxy, outcome: str, error: str
 ) -> None:
     """The caller gets an error, the refresh token stays, and the next call renews: by one request each."""
+    if outcome == "stall":
+        set_response_timeout(session, 2)
     with Server() as elsewhere:
         token_proxy.elsewhere = elsewhere.url + "/token"
         token_proxy.outcome = lambda: outcome
@@ -59,15 +66,18 @@ def test_a_fault_loses_nothing(
     assert session.token == before
     assert stored(session).token == before
     token_proxy.outcome = lambda: "pass"
+    set_response_timeout(session, RESPONSE_TIMEOUT)
     assert session.get("/stations").ok
     assert token_proxy.outcomes == [outcome, "pass"]
 
 
-@pytest.mark.parametrize("outcome", ["500", "503", "html", "message", "reset", "denied"])
+@pytest.mark.parametrize("outcome", ["500", "503", "html", "message", "reset", "stall", "denied"])
 def test_a_fault_in_good_time_is_not_noticed(
     session: Session, token_proxy: TokenEndpointProxy, outcome: str
 ) -> None:
     """While the old token still lives, calls succeed whatever the provider does; and it is not flooded."""
+    if outcome == "stall":
+        set_response_timeout(session, 2)
     token_proxy.outcome = lambda: outcome
     age(session, left=100)
     assert [session.get("/stations").status_code for _ in range(5)] == [200] * 5

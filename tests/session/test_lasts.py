@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 
+@pytest.fixture(scope="module")
+def unchanged(demo: DemoProvider) -> Session:
+    """A session that these tests only read."""
+    return sign_in(demo)
+
+
 def set_members(session: Session, **members: Any) -> None:
     """Let the session's token have these members too, in the session and in its storage; None removes one."""
     token = {**session.token, **members}
@@ -95,9 +101,9 @@ def test_lengths_of_time(duration: Any, seconds: float) -> None:
         ),
     ],
 )
-def test_no_length_of_time(session: Session, duration: Any) -> None:
+def test_no_length_of_time(unchanged: Session, duration: Any) -> None:
     with pytest.raises(ValueError, match=r"is no length of time\. Give one such as '24h'"):
-        session.lasts(duration)
+        unchanged.lasts(duration)
 
 
 def test_the_answer_is_a_sentence(session: Session) -> None:

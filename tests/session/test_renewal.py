@@ -108,6 +108,7 @@ def test_a_token_that_lives_on_is_not_waited_for(demo: DemoProvider, token_proxy
     assert token_proxy.wait_for(1)
     assert session.get("/stations").ok
     assert slow.is_alive()
+    token_proxy.over.set()  # it ends the connection
     slow.join(40)
     assert not slow.is_alive()
     assert session.get("/stations").ok, "the one that tried goes on with the old token too"
