@@ -2,8 +2,9 @@
 PYTHON ?= python3
 ARGS ?=
 FUZZ_SECONDS ?= 60
-# Test files at once: on two cores one more than those, for tests wait a lot. make test WORKERS=0 for one after the other
-WORKERS ?= 3
+# Test files at once: on two cores twice as many, for tests wait half of their time. make test WORKERS=0 for one after
+# the other
+WORKERS ?= 4
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -17,6 +18,7 @@ CLUSTERS_PY := $(BIN:.venv/%=.venv-clusters/%)/python
 OTHER_LIBRARIES := notebooks/12_one_sign_in.ipynb
 WORKERS_NOTEBOOK := notebooks/13_workers.ipynb
 INSTALL := $(PYTHON) tools/install.py
+PLATFORMS := linux win32 darwin
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
 .PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states fuzz notebooks clean installed
@@ -34,9 +36,11 @@ test: lint
 lint: installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
-	$(PY) -m mypy --platform win32 --cache-dir .mypy_cache/win32
-	$(PY) -m mypy --platform darwin --cache-dir .mypy_cache/darwin
+	@$(MAKE) --no-print-directory --jobs $(words $(PLATFORMS)) $(PLATFORMS:%=types-%)
+
+# The types as on each platform, at once
+types-%: installed
+	$(PY) -m mypy --platform $* --cache-dir .mypy_cache/$*
 
 # The tests that need no browser, with the lowest version of each requirement in pyproject.toml.
 lowest:

@@ -6,14 +6,13 @@ import os
 import re
 import signal
 import sys
+from collections import Counter
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+import pytest
 
-    import pytest
-
+ROOT = Path(__file__).parent
 # What authnb, requests and Jupyter read, and tests set themselves
 AMBIENT = re.compile(
     r"(AUTHNB(?!_REQUIRE_ALL$)|ACTIONS|BINDER|COLAB|DATABRICKS|DEEPNOTE|GITPOD|IPYTHON|JPY|JUPYTER|KAGGLE|KUBERNETES"
@@ -26,6 +25,29 @@ FOR_INSTALLERS = ("PIP_PROXY", "npm_config_https_proxy")
 # Run by `make clients` and `make clusters`, in the environments that have these libraries
 WITH_OTHER_LIBRARIES = {"12_one_sign_in.ipynb": "mcp", "13_workers.ipynb": "distributed"}
 
+# Files that take half a minute or more, most of it in processes of their own. They begin first: the last file to end
+# decides when all have ended, as one worker runs a whole file (--dist loadfile)
+LONGEST = [
+    "machines/test_machines.py",
+    "cli/test_lab.py",
+    "bench/test_bench.py",
+    "cli/test_agent.py",
+    "signin/test_nobody_there.py",
+    "signin/test_unanswered.py",
+    "signin/test_topologies.py",
+    "typed/test_typed.py",
+    "session/test_states.py",
+    "signin/test_unattended.py",
+]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, then those with the most tests, as pytest-xdist has it without this."""
+    tests = Counter(item.path for item in items)
+    first = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (first.get(item.path, len(first)), -tests[item.path]))
+
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave a notebook out where its libraries are missing."""
@@ -35,6 +57,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Clear the environment; give the kernels of notebooks the scripted person as their browser."""
+    config.option.loadscopereorder = False  # of pytest-xdist: files go to workers as sorted below
     proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     for name in [name for name in os.environ if AMBIENT.fullmatch(name)]:
         del os.environ[name]

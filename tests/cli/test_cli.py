@@ -271,6 +271,16 @@ def things(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def _handlers_put_back() -> Iterator[None]:
+    """`authnb demo` sets handlers for the signals that end it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers_put_back")
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [

@@ -41,8 +41,8 @@ class TokenEndpointProxy(OnThread):
     """Forwards to ``target``. ``outcome`` is called for each renewal and names what happens to it.
 
     ``pass``, a name in `RESPONSES`, ``reset`` (the connection is reset), ``half`` (it is reset in the middle of the
-    response body), ``stall`` (no response; ``over`` ends the connection), or ``lost``: the provider renews, and its response
-    never arrives.
+    response body), ``stall`` (no response; ``over`` ends the connection), or ``lost``: the provider renews, and its
+    response never arrives.
     """
 
     def __init__(self, target: str, outcome: Callable[[], str] = lambda: "pass") -> None:
