@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from authnb.oauth.client import Client
     from authnb.oauth.client_auth import AuthMethod
+    from authnb.session.refused import StepUpRequired
     from authnb.session.step_up import StepUp
     from authnb.signin.login import Login
     from authnb.signin.modes import LoginMode, SignUpMode, ViewName
@@ -316,7 +317,12 @@ def _with_step_up(plan: SignInPlan, options: LoginOptions, *, of_worker: bool) -
 
         return begin_step_up(plan, options, step_up, of_worker=of_worker, **given)
 
-    return replace(plan, begin_step_up=begin)
+    def offer(step_up: StepUp, required: StepUpRequired) -> None:
+        from authnb.views.step_up import offer_step_up  # noqa: PLC0415 - needed by few
+
+        offer_step_up(plan, options, step_up, required)
+
+    return replace(plan, begin_step_up=begin, offer_step_up=offer)
 
 
 def _is_stored(plan: SignInPlan) -> bool:

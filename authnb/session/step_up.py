@@ -102,6 +102,14 @@ class StepUp:
         """What is asked for."""
         return self.scope, self.acr_values, self.max_age
 
+    @property
+    def can_help(self) -> bool:
+        """Whether the person can be asked for it, and has not granted it in vain."""
+        owner = self.session.owner
+        ours = not self.session.is_worker and owner.token_auth.renewer.reissue is None
+        in_vain = owner.token_auth.steps_in_vain.get(self.key, 0) >= _MOST_IN_VAIN
+        return bool(ours and self.words and not in_vain and not self.is_granted)
+
     def covers(self, requirement: Requirement) -> bool:
         """Whether this is all that the API asked for, as far as it said so."""
         return (

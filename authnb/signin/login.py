@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from authnb.errors import LoginFailed, LoginRequired
@@ -116,6 +117,15 @@ class Login(LoginState):
         attempt = self._attempt
         self.on_ended(attempt, status, error=error)
         attempt.wake()
+
+    def end_offer(self) -> None:
+        """End an offer to ask for more that nobody took up in its time; does nothing to any other sign-in."""
+        if self.asked_by and self.status == "choosing" and time.monotonic() >= self.offered_until:
+            self.fail(
+                LoginFailed(
+                    "expired_token", "Nobody answered in time. Try again, or run the cell with the call."
+                )
+            )
 
     def fail_unanswered(self, why: str) -> bool:
         """End it as an unattended run if a caller waits, and only an answer would have shown that a person is there.

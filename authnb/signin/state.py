@@ -60,6 +60,8 @@ class LoginState:
         self.blocks_thread: bool = False  # whether the caller waits synchronously
         self.sign_up: bool = plan.sign_up  # whether to create an account first
         self.step_up: StepUp | None = plan.step_up  # what the person of a session is asked for besides
+        self.asked_by: str = ""  # the API whose refusal of a call offered a step-up
+        self.offered_until: float = 0.0  # monotonic time at which that offer ends
         self.form: Form | None = None
         self.created: bool = False
         self.unconfirmed: Mapping[str, Any] | None = None  # claims of who signed in, until it is confirmed

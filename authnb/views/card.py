@@ -10,6 +10,7 @@ from authnb.errors import AuthnbError
 from authnb.transport.addresses import may_be_loopback
 from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, where_to_open
 from authnb.views.form import form_element
+from authnb.views.more import offer, step_up_subtitle, step_up_title
 from authnb.views.person import confirm, initial, signed_in
 from authnb.views.text import missing_scope
 
@@ -80,6 +81,8 @@ def card(
             _FAILURES.get(error.error, title),
             notes if error.error in _FAILURES else error.description,
         )
+    if login.step_up is not None:
+        title = step_up_title(login, phase)
     return {
         "phase": phase,
         "badge": initial(host),
@@ -175,7 +178,9 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
     missing = missing_scope(login)
     bodies: dict[str, list[Node | None]] = {
         "starting": [muted("Asking the provider where to sign in …"), row(cancel())],
-        "choosing": [hint or ["div", {"class": "authnb-choices"}, *choices], row(cancel())],
+        "choosing": [hint or ["div", {"class": "authnb-choices"}, *choices], row(cancel())]
+        if login.step_up is None
+        else offer(login),
         "waiting": [_explanation(login, phase), row(cancel())],
         "sign_up": [_explanation(login, phase), hint, row(cancel())],
         "confirm": [hint, row(cancel())],
@@ -187,7 +192,7 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
 
 def _failed(login: Login, text: str) -> list[Node | None]:
     buttons = [action_button("Try again", "authnb-primary", "start_over"), *_alternatives(login, None)]
-    if login.choices:
+    if login.choices and login.step_up is None:
         buttons.append(action_button("Choose another", "", "choose"))
     error = login.error
     details = f"{error.description} ({type(error).__name__}: {error.error})" if error else ""
@@ -328,6 +333,8 @@ def _other_host(login: Login, form: Form) -> str | None:
 def _subtitle(login: Login, phase: str, *, cell_stopped: bool) -> str:
     if phase == "signed_in":
         return login.host
+    if login.step_up is not None and phase != "signed_out":
+        return step_up_subtitle(login, phase)
     if phase in {"failed", "cancelled"}:
         return "Nobody was signed in." + (" Cells below were not run." if cell_stopped else "")
     if phase == "signed_out":

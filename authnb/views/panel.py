@@ -164,6 +164,7 @@ class PanelView:
     def _send_periodically(self, login: Login) -> None:
         pause, began = threading.Event(), time.monotonic()
         while not pause.wait(_RESEND_INTERVAL):
+            login.end_offer()
             with self._lock:
                 if login.status not in IN_PROGRESS:
                     self._heartbeat = None
@@ -180,6 +181,9 @@ class PanelView:
     def _go_on_as_text(self, login: Login) -> None:
         """Go on without the panel, or end the sign-in if nothing shows that a person is there."""
         if (why := self._output.why_no_answer(login)) is None or login.fail_unanswered(why):
+            return
+        if login.asked_by and login.status == "choosing":  # the error of the call says it in words
+            login.cancel()
             return
         with self._lock:
             if self._answered:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from authnb.transport.addresses import is_readable_address, may_be_loopback
 from authnb.transport.text import printable
 from authnb.views.elements import action_button, cancel, muted, row
+from authnb.views.more import asked_for
 from authnb.views.text import NAME, missing_scope
 
 if TYPE_CHECKING:
@@ -57,15 +58,24 @@ def signed_in(login: Login, *, cell_stopped: bool) -> dict[str, Any]:
     picture = user.get("picture")
     ends = session.token.get("expires_at")
     until = "renews by itself before " if "refresh_token" in session.token else "until "
+    done = "Signed in" if login.step_up is None else f"Granted: {asked_for(login.step_up)}"
     line = row(
-        ["span", {}, ["span", {"class": "authnb-success", "aria-hidden": "true"}, "✓ "], "Signed in"],
+        ["span", {}, ["span", {"class": "authnb-success", "aria-hidden": "true"}, "✓ "], done],
         *([muted(until, ["clock", {"epoch": ends}])] if ends else []),
     )
     buttons = row(
         action_button("Sign out", "authnb-plain", "sign_out", pending="Signing out …"),
-        action_button("Not you?", "authnb-plain", "switch_account", pending="Signing out …"),
+        *(
+            [action_button("Not you?", "authnb-plain", "switch_account", pending="Signing out …")]
+            if login.step_up is None
+            else []
+        ),
     )
-    again = muted("The cell had stopped. Run it again: it goes on without asking.")
+    cell_stopped = cell_stopped or bool(login.asked_by)
+    stopped = "The call was refused" if login.asked_by else "The cell had stopped"
+    again = muted(
+        f"{stopped}. Run {'the cell' if login.asked_by else 'it'} again: it goes on without asking."
+    )
     missing = missing_scope(login)
     return {
         "body": [line, *([muted(missing)] if missing else []), *([again] if cell_stopped else []), buttons],

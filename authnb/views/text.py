@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from authnb.errors import AuthnbError
 from authnb.transport.text import printable
 from authnb.views.elements import where_to_open
+from authnb.views.more import asked_for, offer_lines
 from authnb.views.prompt import ask_choice, notebook_line, prompt_for_address, say, terminal_line
 
 if TYPE_CHECKING:
@@ -33,27 +34,27 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
     """The state of a sign-in in plain sentences. The URL to open stands alone on its line."""
     host = login.host
     if login.status == "choosing":
-        return [
-            "Where do you want to sign in?",
-            *(f"{number}  {name}" for number, name in enumerate(login.choices, 1)),
-        ]
+        choices = [f"{number}  {name}" for number, name in enumerate(login.choices, 1)]
+        return offer_lines(login) if login.asked_by else ["Where do you want to sign in?", *choices]
     verification = _verification(login)
+    aim = "sign in" if login.step_up is None else f"allow {asked_for(login.step_up)}"
     if verification is None and login.status in {"starting", "waiting"}:
         return [f"Signing in at {host} …", *([login.pending] if login.pending else [])]
     if verification is not None:
         page = verification.sign_up_uri
         first = [f"Create an account at {host} first, on this page:", page] if page else []
         if verification.user_code is None:
-            text = [*first, f"To sign in at {host}, open this address in your browser:", verification.uri]
+            text = [*first, f"To {aim} at {host}, open this address in your browser:", verification.uri]
             return [*text, *([_PASTE_HINT] if login.mode == "paste" else []), *_reason(login)]
         where = where_to_open(verification.uri)
-        text = [*first, f"To sign in at {host}, open this address {where}:", verification.uri]
+        text = [*first, f"To {aim} at {host}, open this address {where}:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
         return [*text, *_reason(login)]
     if login.status == "signed_in":
         remembered = " (remembered)" if login.remembered else ""
-        text = [f"Signed in{_user_suffix(login) if with_name else ''} at {host}{remembered}."]
+        more = "" if login.step_up is None else f", with {asked_for(login.step_up)}"
+        text = [f"Signed in{_user_suffix(login) if with_name else ''} at {host}{remembered}{more}."]
         if (missing := missing_scope(login)) is not None:
             text.append(missing)
         if login.not_stored is not None:
