@@ -37,7 +37,7 @@ def step_up_title(login: Login, phase: str) -> str:
         words = asked_for(login.step_up)
         return f"This API asks for more: {words}" if len(words) <= _SHORT else "This API asks for more"
     kind = login.error.error if login.error is not None else phase
-    return _TITLES.get(kind, "More was asked for at {host}, without success").format(host=login.host)
+    return _TITLES.get(kind, "Asking for more at {host} did not work").format(host=login.host)
 
 
 def step_up_subtitle(login: Login, phase: str) -> str:
@@ -52,21 +52,22 @@ def step_up_subtitle(login: Login, phase: str) -> str:
 def offer(login: Login) -> list[Node | None]:
     """What a person can do about a refused call."""
     step_up: Any = login.step_up
-    unlisted = " ".join(step_up.unlisted)
+    words, unlisted = asked_for(step_up), " ".join(step_up.unlisted)
     warning = (
         f"{login.host} does not list {printable(unlisted, _LONG)} among the scopes that it knows. Ask for it only if "
         "you expected this."
     )
     label = next(iter(login.choices), "")
     return [
-        ["p", {}, f"It wants {asked_for(step_up)}."],
+        ["p", {}, f"It wants {words}."] if len(words) > _SHORT else None,
         muted(warning) if unlisted else None,
         row(
             action_button(label, "authnb-primary", "choose", name=label),
             action_button("Not now", "authnb-plain", "cancel", pending="Cancelling …"),
         ),
         muted(
-            "You are asked there for this, and keep what you granted before. Nothing changes until you agree."
+            f"You are asked for it at {login.host}, where you signed in, and keep what you granted before. Nothing "
+            "changes until you agree."
         ),
     ]
 
