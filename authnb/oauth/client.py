@@ -48,7 +48,7 @@ class AuthorizationRequest:
     uri: str = field(repr=False)
     redirect_uri: str
     state: str = field(repr=False)
-    nonce: str = field(repr=False)
+    nonce: str | None = field(repr=False)
     code_verifier: str = field(repr=False)
 
 
@@ -91,6 +91,9 @@ class Client:
     ) -> AuthorizationRequest:
         """A new authorization request with its own state, nonce and PKCE verifier (RFC 7636, S256).
 
+        The nonce is OpenID Connect's (Core section 3.1.2.1): none is sent without the scope ``openid``, as some
+        providers refuse one.
+
         ``parameters`` are added to it: ``prompt``, ``login_hint`` and the like. ``endpoint`` replaces the authorization
         endpoint.
         """
@@ -100,13 +103,15 @@ class Client:
             "offline_access" in self.scope.split()
         ):  # without it no refresh token: OpenID Connect Core section 11
             parameters.setdefault("prompt", "consent")
-        state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
+        state, verifier = generate_token(43), generate_token(64)
+        nonce = generate_token(43) if "openid" in self.scope.split() else None
+        if nonce is not None:
+            parameters["nonce"] = nonce
         uri, _state = oauth_client(self).create_authorization_url(
             endpoint,
             state=state,
             code_verifier=verifier,
             redirect_uri=redirect_uri,
-            nonce=nonce,
             **parameters,
         )
         uri += "".join(f"&{urlencode({'resource': other})}" for other in self.resource[1:])

@@ -157,7 +157,8 @@ def _client_metadata(
     if refresh and REFRESH in (provider.grant_types_supported or (REFRESH,)):
         grants.append(REFRESH)
     supported = provider.token_endpoint_auth_methods_supported
-    others = [method for method in AUTH_METHODS if method in supported]
+    # in the provider's order: some that name both do one better (the MCP SDK wants the client_id in the body)
+    others = [method for method in supported if method in AUTH_METHODS]
     metadata: dict[str, Any] = {
         "client_name": CLIENT_NAME,
         "software_id": SOFTWARE_ID,
@@ -167,8 +168,8 @@ def _client_metadata(
         # OpenID Connect Dynamic Client Registration section 2: loopback addresses are of native clients
         "application_type": "native" if all(map(is_loopback, redirect_uris)) else "web",
     }
-    if redirect_uris:
-        metadata |= {"redirect_uris": list(redirect_uris), "response_types": ["code"]}
+    # named without any too: left out, response_types is ["code"], and that takes redirect URIs
+    metadata |= {"redirect_uris": list(redirect_uris), "response_types": ["code"] if redirect_uris else []}
     return metadata | ({"scope": scope} if scope else {})
 
 

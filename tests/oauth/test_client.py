@@ -206,6 +206,22 @@ def test_the_lifetime_counts_from_the_request() -> None:
     assert token["expires_at"] <= asked[0] + 20
 
 
+@pytest.mark.parametrize(
+    ("scope", "has_nonce"),
+    [("openid", True), ("email openid", True), ("measurements:read", False), ("openid2", False), ("", False)],
+)
+def test_a_nonce_goes_with_the_scope_openid(scope: str, has_nonce: bool) -> None:
+    """OpenID Connect Core section 3.1.2.1; oidc-provider refuses one without, and PKCE protects the code there."""
+    provider = Provider("https://id.example.org", authorization_endpoint="https://id.example.org/authorize")
+    request = Client(provider, client_id="c", scope=scope).authorization_request(
+        "http://127.0.0.1:1/callback"
+    )
+    sent = parse_qs(urlsplit(request.uri).query)
+    assert sent.get("nonce") == ([request.nonce] if has_nonce else None)
+    assert (request.nonce is not None) == has_nonce
+    assert sent["code_challenge_method"] == ["S256"]
+
+
 def test_resource_goes_with_authorization_and_token_requests() -> None:
     """RFC 8707 section 2; ``audience``, which no RFC has, only where a token is first requested."""
     with Server() as server:

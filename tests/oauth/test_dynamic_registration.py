@@ -94,7 +94,8 @@ def test_for_the_device_flow_there_is_no_redirect_uri(server: Server) -> None:
     assert register(provider(server), redirect_uris=[]).redirect_uris == ()
     (sent,) = asked(server)
     assert sent["grant_types"] == ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]
-    assert not {"redirect_uris", "response_types", "scope"} & sent.keys()
+    assert (sent["redirect_uris"], sent["response_types"]) == ([], []), "left out, they are those of a code"
+    assert "scope" not in sent
 
 
 def test_a_page_elsewhere_is_that_of_a_web_client(server: Server) -> None:
@@ -115,6 +116,7 @@ def test_no_refresh_token_is_asked_for_where_there_are_none(server: Server) -> N
         ((), "none"),
         (("client_secret_basic", "none"), "none"),
         (("client_secret_basic", "client_secret_post"), "client_secret_basic"),
+        (("client_secret_post", "client_secret_basic"), "client_secret_post"),
         (("private_key_jwt", "client_secret_post"), "client_secret_post"),
         (("private_key_jwt",), "none"),
     ],
