@@ -1,13 +1,14 @@
 """A share with the workers of Dask (``distributed``), through its scheduler, over connections that Dask has anyway.
 
 Needs nothing on a worker but authnb: there the first task that needs a token asks for it. So new and restarted
-workers have what the others have, and one without authnb fails its tasks and nothing else.
+workers have what the others have. One that comes later without authnb is told of by a warning.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import pickle
 import sys
 import threading
 import time
@@ -128,6 +129,7 @@ class DaskChannel:
             self._run(self._check_versions, 2 * _ANSWER)
             self._run(self._register, _ANSWER)
             self.put(self._supply.newer_than(0, 0.0))
+            self._run(self._prepare_workers, 2 * _ANSWER)
         except AuthnbError:
             raise
         except _UNREACHABLE as error:
@@ -141,25 +143,36 @@ class DaskChannel:
             ) from None
 
     async def _check_versions(self) -> None:
+        from authnb.cluster.dask_scheduler import version_mismatch  # noqa: PLC0415 - needs distributed
+
         client = self._client
         try:
-            found = {"the scheduler": await client.run_on_scheduler(importlib.metadata.version, "authnb")}
+            found = {"The scheduler": await client.run_on_scheduler(importlib.metadata.version, "authnb")}
         except importlib.metadata.PackageNotFoundError as error:
-            found = {"the scheduler": error}
+            found = {"The scheduler": error}
         with suppress(TimeoutError):  # a worker may be too busy to answer
             async with asyncio.timeout(_ANSWER):
-                found |= await client.run(importlib.metadata.version, "authnb", on_error="return")
+                run = await client.run(importlib.metadata.version, "authnb", on_error="return")
+                found |= {f"The worker {worker}": version for worker, version in run.items()}
         for where, version in found.items():
             if isinstance(version, importlib.metadata.PackageNotFoundError):
-                raise _version_mismatch(where, "no authnb")
+                raise version_mismatch(where, "no authnb")
             if isinstance(version, str) and version != VERSION:
-                raise _version_mismatch(where, f"authnb {version}")
+                raise version_mismatch(where, f"authnb {version}")
+
+    async def _prepare_workers(self) -> None:
+        """Those that are there; the scheduler does it for others as they come."""
+        with suppress(TimeoutError):  # what is not loaded by then is when it is needed
+            async with asyncio.timeout(_ANSWER):
+                await self._client.run(prepare, self._share, self._supply.session_type, on_error="ignore")
 
     async def _register(self) -> None:
         from authnb.cluster.dask_scheduler import RelayPlugin  # noqa: PLC0415 - needs distributed
 
         client = self._client
-        plugin = RelayPlugin(self._share, client.id, allow_unencrypted=self._allow_unencrypted)
+        arguments = pickle.dumps((self._share, self._supply.session_type))
+        greeting = {"function": pickle.dumps(prepare), "args": arguments}
+        plugin = RelayPlugin(self._share, client.id, greeting, allow_unencrypted=self._allow_unencrypted)
         await client.register_plugin(plugin)
 
     def _ask_needed(self, timeout: float, limit: float) -> tuple[int, float] | dict[str, Any] | None:
@@ -192,6 +205,14 @@ class DaskChannel:
             return asyncio.get_running_loop() is self._client.loop.asyncio_loop
         except RuntimeError:
             return False
+
+
+async def prepare(share: str, session_type: type, dask_worker: Any) -> None:  # noqa: ARG001 - it is loaded thereby
+    """In a worker, before its first task: load authnb, open the connection it asks by, and say its version."""
+    from authnb.cluster.dask_scheduler import operation  # noqa: PLC0415 - in a worker
+
+    greet = getattr(dask_worker.scheduler, operation(share, "greet"))
+    await greet(worker=dask_worker.address, version=VERSION)
 
 
 class _Worker:
@@ -262,15 +283,6 @@ def _run_on(
 def _forget_outcome(task: asyncio.Future[Any]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-def _version_mismatch(where: str, what: str) -> ShareError:
-    return ShareError(
-        "version_mismatch",
-        f"{where[0].upper() + where[1:] if where.startswith('the') else f'The worker {where}'} has {what}, and this "
-        f"process has authnb {VERSION}. Install the same version in the environment of the cluster, pip install "
-        f"authnb=={VERSION}, and share again.",
-    )
 
 
 _parents: WeakSet[Any] = WeakSet()  # workers of the process from which this one was forked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,18 +12,20 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.protocol import ToPickle
 
 from authnb.cluster import member
-from authnb.cluster.grant import error_from_message, error_to_message, share_ended
+from authnb.cluster.grant import VERSION, error_from_message, error_to_message, share_ended
 from authnb.cluster.relay import ATTENDED, TokenRelay
 from authnb.errors import ShareError
 from authnb.transport.http import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from authnb.cluster.grant import Grant
 
 RECONNECTS = 10.0  # seconds that a client which lost its connection has to come back
 _TELLING = 5.0  # seconds to tell a worker of the end
+_GREETING = 60.0  # seconds for a worker to start and to load authnb
+_GONE = (OSError, TimeoutError, RuntimeError)  # what Dask raises where a worker is gone
 _PRIVATE = {"tls", "wss", "inproc", "gateway"}  # the last is dask-gateway's, over TLS
 
 
@@ -39,6 +42,15 @@ def insecure_channel(what: str, address: str) -> ShareError:
         "LocalCluster(security=Security.temporary()), or --tls-ca-file, --tls-cert and --tls-key of dask scheduler and "
         "dask worker; see https://distributed.dask.org/en/stable/tls.html. On a network that is yours alone: "
         "share_with(client, allow_unencrypted=True).",
+    )
+
+
+def version_mismatch(where: str, what: str) -> ShareError:
+    """The error for a scheduler or worker without authnb, or with another version."""
+    return ShareError(
+        "version_mismatch",
+        f"{where} has {what}, and the process that shares has authnb {VERSION}. Install the same version in the "
+        f"environment of the cluster, pip install authnb=={VERSION}, and share again.",
     )
 
 
@@ -60,12 +72,16 @@ class RelayPlugin(SchedulerPlugin):
 
     idempotent = True
 
-    def __init__(self, share: str, client: str, *, allow_unencrypted: bool) -> None:
+    def __init__(
+        self, share: str, client: str, greeting: dict[str, bytes], *, allow_unencrypted: bool
+    ) -> None:
+        """``greeting``: what a new worker is told to run, pickled, for it loads what a scheduler need not have."""
         self.name: str = f"authnb-{share}"
-        self._share, self._client, self._allow_unencrypted = share, client, allow_unencrypted
+        self._share, self._client, self._greeting = share, client, greeting
+        self._allow_unencrypted = allow_unencrypted
 
     def __reduce__(self) -> tuple[Callable[..., RelayPlugin], tuple[Any, ...]]:
-        return _unpickle, (self._share, self._client, self._allow_unencrypted)
+        return _unpickle, (self._share, self._client, self._greeting, self._allow_unencrypted)
 
     def __repr__(self) -> str:
         return f"<RelayPlugin {self.name}>"
@@ -76,8 +92,8 @@ class RelayPlugin(SchedulerPlugin):
         self._relay = TokenRelay()
         self._lost: asyncio.TimerHandle | None = None
         self._attended = 0.0  # loop time
-        self._tasks: set[asyncio.Task[None]] = set()
-        for handler in (self.pull, self.attend, self.put, self.fail, self.end):
+        self._tasks: set[asyncio.Task[Any]] = set()
+        for handler in (self.pull, self.attend, self.put, self.fail, self.end, self.greet):
             scheduler.handlers[operation(self._share, handler.__name__)] = handler
 
     async def pull(self, comm: Any, newer_than: int, patience: float, worker: str) -> dict[str, Any]:
@@ -119,10 +135,37 @@ class RelayPlugin(SchedulerPlugin):
         await asyncio.gather(*(self._tell(worker, error) for worker in holders))
         return "OK"
 
+    async def greet(self, worker: str, version: str) -> str:
+        """For a worker: say which authnb it has."""
+        if version != VERSION:
+            self._warn(worker, f"authnb {version}")
+        return "OK"
+
     async def _tell(self, worker: str, error: dict[str, Any]) -> None:
-        with suppress(OSError, TimeoutError, RuntimeError):  # it is gone, and its token with it
+        with suppress(*_GONE):  # and its token with it
             async with asyncio.timeout(_TELLING):
                 await getattr(self._scheduler.rpc(worker), operation(self._share, "end"))(error=error)
+
+    def add_worker(self, scheduler: Any, worker: str) -> None:  # noqa: ARG002 - SchedulerPlugin's
+        """Have it load authnb before a task does, and see that it can."""
+        self._in_background(self._prepare(worker))
+
+    async def _prepare(self, worker: str) -> None:
+        try:
+            async with asyncio.timeout(_GREETING):
+                await self._scheduler.rpc(worker).run(**self._greeting)
+        except _GONE:
+            return
+        except Exception as error:  # noqa: BLE001 - what was raised there, as text
+            missing = "No module named 'authnb'" in str(error)
+            self._warn(worker, "no authnb" if missing else f"an authnb that differs ({error})")
+
+    def _warn(self, worker: str, what: str) -> None:
+        """Let Dask's clients show a warning, as `distributed.worker.warn` does."""
+        text = f"{version_mismatch(f'The worker {worker}', what)} Until then Dask closes it when it gets such a task."
+        self._scheduler.log_event(
+            "warn", {"message": pickle.dumps(text), "category": pickle.dumps(UserWarning)}
+        )
 
     def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:  # noqa: ARG002 - SchedulerPlugin's
         """Its token went with it."""
@@ -146,17 +189,17 @@ class RelayPlugin(SchedulerPlugin):
         error = share_ended(
             "the client that shared it is closed or gone, or its process. Share the session again."
         )
-        task = loop.create_task(self._end(error_to_message(error)))
+        self._in_background(self.end(error_to_message(error)))
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _end(self, error: dict[str, Any]) -> None:
-        await self.end(error)
 
     async def close(self) -> None:
         """Let nobody wait for a scheduler that closes."""
         self._relay.end(error_to_message(share_ended("the scheduler was closed.")))
 
 
-def _unpickle(share: str, client: str, allow_unencrypted: bool) -> RelayPlugin:  # noqa: FBT001 - in a pickle
-    return RelayPlugin(share, client, allow_unencrypted=allow_unencrypted)
+def _unpickle(share: str, client: str, greeting: dict[str, bytes], allow_unencrypted: bool) -> RelayPlugin:  # noqa: FBT001 - in a pickle
+    return RelayPlugin(share, client, greeting, allow_unencrypted=allow_unencrypted)

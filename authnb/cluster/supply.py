@@ -52,6 +52,11 @@ class TokenSupply:
         self._why: ShareError | None = None
         self._failure: _Failure | None = None
 
+    @property
+    def session_type(self) -> type:
+        """The class of the session."""
+        return type(self._session)
+
     def newer_than(self, serial: int, patience: float, has: str = "") -> Grant:
         """The token if its number is higher and its `fingerprint` is not ``has``, else a renewed one.
 

@@ -136,6 +136,17 @@ def test_workers_that_come_and_go(demo: DemoProvider) -> None:
             late.result(LONG)
 
 
+def test_adaptive_scaling(demo: DemoProvider) -> None:
+    """Workers that come as they are needed, go, and come again."""
+    with local_cluster(n_workers=0, threads_per_worker=1) as client:
+        api = sign_in(demo)
+        client.cluster.adapt(minimum=0, maximum=2, interval="100ms", wait_count=1)
+        with api.share_with(client):
+            assert statuses(client, api, 4) == {200}
+            wait_for_workers(client, 0)
+            assert statuses(client, api, 4) == {200}
+
+
 def test_tasks_of_a_task(demo: DemoProvider, client: Client) -> None:
     """The session is pickled on a worker again."""
     api = sign_in(demo)

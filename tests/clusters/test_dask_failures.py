@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,11 +94,16 @@ def test_a_kernel_that_is_killed_leaves_no_token(
         late.result(LONG)
 
 
+def older(path: Path) -> None:
+    """Let authnb be of another version where this is on the path."""
+    (path / "authnb-0.0.1.dist-info").mkdir()
+    (path / "authnb-0.0.1.dist-info" / "METADATA").write_text("Name: authnb\nVersion: 0.0.1\n")
+
+
 def test_a_worker_with_another_version_is_named(
     demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
 ) -> None:
-    (tmp_path / "authnb-0.0.1.dist-info").mkdir()
-    (tmp_path / "authnb-0.0.1.dist-info" / "METADATA").write_text("Name: authnb\nVersion: 0.0.1\n")
+    older(tmp_path)
     before = set(workers_of(client))
     process = cluster.worker(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
     wait_for_workers(client, 2)
@@ -106,6 +112,62 @@ def test_a_worker_with_another_version_is_named(
         sign_in(demo).share_with(client)
     process.kill()
     wait_for_workers(client, 1)
+
+
+WITHOUT = """
+import sys
+
+class Without:
+    def find_spec(self, name, *_):
+        if name == "authnb":
+            raise ModuleNotFoundError("No module named 'authnb'", name=name)
+
+sys.meta_path.insert(0, Without())
+"""
+
+
+@contextmanager
+def late_worker(cluster: CommandedCluster, client: Client, path: Path, warning: str) -> Iterator[str]:
+    """One that comes under a share, with this on its path: its address, once the person was warned of it."""
+    before = set(workers_of(client))
+    with pytest.warns(UserWarning, match=warning) as warned:  # noqa: PT031 - it comes from another thread
+        process = cluster.worker(environment={**os.environ, "PYTHONPATH": str(path)})
+        wait_for_workers(client, len(before) + 1)
+        [new] = set(workers_of(client)) - before
+        wait_for(lambda: any(new in str(each.message) for each in warned.list), "the warning", LONG)
+    yield new
+    process.kill()
+    process.wait(30)
+    wait_for_workers(client, len(before))
+
+
+def test_a_worker_that_comes_later_without_authnb_is_told_of(
+    demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
+) -> None:
+    """And no task is lost: Dask runs it on another."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT)
+    api = sign_in(demo)
+    with (
+        api.share_with(client),
+        late_worker(cluster, client, tmp_path, r"has no authnb, .*pip install authnb==.*version_mismatch"),
+    ):
+        assert client.submit(lambda: 1).result(LONG) == 1
+        calls = client.map(lambda _: api.get("/stations").status_code, range(8), pure=False)
+        assert client.gather(calls) == [200] * 8
+
+
+def test_a_worker_that_comes_later_with_an_older_authnb_is_told_of(
+    demo: DemoProvider, cluster: CommandedCluster, client: Client, tmp_path: Path
+) -> None:
+    """It works as long as both speak the same protocol."""
+    older(tmp_path)
+    api = sign_in(demo)
+    with (
+        api.share_with(client),
+        late_worker(cluster, client, tmp_path, r"has authnb 0\.0\.1, .*version_mismatch") as new,
+    ):
+        call = client.submit(lambda: api.get("/stations").status_code, workers=[new], pure=False)
+        assert call.result(LONG) == 200
 
 
 def test_a_scheduler_that_comes_back(demo: DemoProvider, tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ PAGES = (
     "info/main/exceptions.html",
     "info/main/logs.html",
     "json/counts.json",
-    "json/identity.json",
 )
 
 
@@ -92,7 +91,7 @@ class Work:
 
 
 def pages(work: Work) -> str:
-    """The dashboard's."""
+    """The dashboard's; json/identity.json from its source, for Dask cannot write it once a worker has sent metrics."""
     names = [*PAGES, *(f"info/task/{result.key}.html" for result in work.results)]
     names += [f"info/worker/{requests.utils.quote(work.worker, safe='')}.html"]
     texts = []
@@ -100,6 +99,7 @@ def pages(work: Work) -> str:
         response = requests.get(f"http://127.0.0.1:{work.dashboard}/{name}", timeout=60)
         assert response.ok, name
         texts.append(response.text)
+    texts.append(str(work.client.run_on_scheduler(lambda dask_scheduler: repr(dask_scheduler.identity()))))
     return "\n".join(texts)
 
 
@@ -192,7 +192,7 @@ def test_no_token_is_there(work: Work, place: str) -> None:
 def test_no_token_is_in_a_pickled_plugin(work: Work) -> None:
     text = pickled_plugins(work)
     assert not [token for token in work.tokens if token in text]
-    assert PLANTED in repr(pickle.dumps(RelayPlugin("share", PLANTED, allow_unencrypted=False)))
+    assert PLANTED in repr(pickle.dumps(RelayPlugin("share", PLANTED, {}, allow_unencrypted=False)))
 
 
 @pytest.fixture(scope="module")
