@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from authnb.compat import runs_in_browser
-from authnb.errors import AuthnbError, InteractionRequired, StorageError
+from authnb.errors import AuthnbError, StorageError
 from authnb.flows.steps import TIMEOUT
-from authnb.oauth.provider import Provider
 from authnb.signin import arguments
-from authnb.signin.environment import Environment, current_environment, read_front_end
+from authnb.signin.environment import current_environment
 from authnb.signin.modes import FORM, MODES, SIGN_UP_MODES, VIEWS
 from authnb.signin.options import LoginOptions
-from authnb.signin.plan import SignInPlan
+from authnb.signin.planning import make_plan
+from authnb.signin.presence import nobody_to_choose
 from authnb.signin.registration import read_registrations
 from authnb.signin.visitors import shared_sign_in
 from authnb.storage.base import Account, MemoryStorage, TokenStorage, memory, unstored
@@ -22,14 +22,15 @@ from authnb.views.selection import login_class, open_browser, select_view
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from authnb.oauth.client import Client
     from authnb.oauth.client_auth import AuthMethod
+    from authnb.oauth.provider import Provider
     from authnb.session.refused import StepUpRequired
     from authnb.session.step_up import StepUp
+    from authnb.signin.environment import Environment
     from authnb.signin.login import Login
     from authnb.signin.modes import LoginMode, SignUpMode, ViewName
+    from authnb.signin.plan import SignInPlan
     from authnb.signin.registration import ClientRegistration
-    from authnb.signin.view import View
 
 DEFAULT_PROFILE = "default"
 _IN_BROWSER = (
@@ -39,9 +40,9 @@ _IN_BROWSER = (
 
 
 def login(
-    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
+    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider] | None = None,
     *,
-    client_id: str | Mapping[str, str],
+    client_id: str | Mapping[str, str] | None = None,
     client_secret: str | None = None,
     scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
@@ -65,11 +66,19 @@ def login(
 
         api = await authnb.login("https://id.example.org", client_id="my-notebook")
 
+    Or with the address of the API alone, where it says itself how to sign in for it (RFC 9728)::
+
+        api = await authnb.login(api="https://data.example.org/v1")
+
     ``issuer``: the provider's issuer URL, a `Provider`, or the name of a preset: ``"github"``, ``"entra:TENANT"``.
     Or several of these for the person to choose from, as a list or as a dict by display name; ``client_id`` may then
-    be a dict with the same keys.
+    be a dict with the same keys. Left out, it is found from ``api``; the person chooses where that names several.
+    ``client_id``: left out, a client that was registered here before is used, else one is registered without a
+    person (RFC 7591), where the provider allows it. A URL is that of a client id metadata document
+    (draft-ietf-oauth-client-id-metadata-document).
 
-    ``scope``: the scope to request; by default the preset's, else ``openid profile email``. ``api``: the addresses
+    ``scope``: the scope to request; by default what the API asks for where the issuer was found from it, else the
+    preset's, else ``openid profile email``. ``api``: the addresses
     that the token may be sent to; relative URLs of the session resolve against the first. ``mode``: ``loopback``
     (callback to this machine), ``page`` (callback to a page of your Jupyter server), ``proxy`` (callback through
     jupyter-server-proxy), ``paste`` (you paste the URL on which the browser ends), ``device`` (a code, entered on any
@@ -88,8 +97,9 @@ def login(
     provider supports it), ``login``, ``consent``. ``login_hint``: the account that its sign-in page suggests.
     ``token_endpoint_auth_method``: ``client_secret_basic`` or ``client_secret_post`` (RFC 7591 section 2), by default
     chosen from the provider's metadata. ``response_timeout``: seconds for one whole response of the provider, 20 unless
-    given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows several (RFC 8707); the
-    session's token is for the first, and `Session.for_audience` gives those for the others.
+    given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows several (RFC 8707), by
+    default the one from which the issuer was found; the session's token is for the first, and `Session.for_audience`
+    gives those for the others.
 
     The sign-in runs on a thread: ``await`` it in a cell, call ``.wait()`` in a script, or leave it on the last line
     of a cell and read ``.session`` later. Errors are raised there: `InteractionRequired` in an unattended run,
@@ -97,9 +107,11 @@ def login(
 
     OpenID Connect Core section 3.1 with PKCE (RFC 7636), RFC 8252 section 7.3, RFC 8628.
     """
+    apis = arguments.read_api(api)
     clients = read_registrations(
         issuer,
         client_id,
+        api=apis,
         client_secret=client_secret,
         scope=scope,
         token_endpoint_auth_method=token_endpoint_auth_method,
@@ -116,13 +128,13 @@ def login(
         select_account=profile != DEFAULT_PROFILE,
     )
     paths = arguments.read_redirect_paths(redirect_path, clients)
-    return _start(clients, options, paths, api=api, profile=profile, storage=storage, remember=remember)
+    return _start(clients, options, paths, apis=apis, profile=profile, storage=storage, remember=remember)
 
 
 def signup(
-    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
+    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider] | None = None,
     *,
-    client_id: str | Mapping[str, str],
+    client_id: str | Mapping[str, str] | None = None,
     client_secret: str | None = None,
     scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
@@ -147,9 +159,11 @@ def signup(
     Create 1.0, or ``Provider(…, sign_up_page=…)``); ``auto``, the first of these that works. The panel lets the
     person choose. A stored sign-in is not used. `ProviderError` if the provider offers neither.
     """
+    apis = arguments.read_api(api)
     clients = read_registrations(
         issuer,
         client_id,
+        api=apis,
         client_secret=client_secret,
         scope=scope,
         token_endpoint_auth_method=token_endpoint_auth_method,
@@ -166,7 +180,7 @@ def signup(
         create=True,
     )
     paths = arguments.read_redirect_paths(redirect_path, clients)
-    return _start(clients, options, paths, api=api, profile=profile, storage=storage, remember=remember)
+    return _start(clients, options, paths, apis=apis, profile=profile, storage=storage, remember=remember)
 
 
 def _login_options(
@@ -200,7 +214,7 @@ def _start(
     options: LoginOptions,
     paths: Mapping[str, str],
     *,
-    api: str | Iterable[str] | None,
+    apis: tuple[str, ...],
     profile: str,
     storage: TokenStorage | None,
     remember: bool,
@@ -209,7 +223,7 @@ def _start(
         raise AuthnbError("no_threads", _IN_BROWSER)
     arguments.check_storage(storage)
     arguments.read_text("profile", profile, "give a name, as in profile='work'.")
-    environment, apis = current_environment(), arguments.read_api(api)
+    environment = current_environment()
     shared = profile == DEFAULT_PROFILE and not environment.one_person
     if remember and storage is None and shared and not options.unattended:
         raise shared_sign_in(environment.server)
@@ -217,7 +231,7 @@ def _start(
     fallback = unstored if storage is None and environment.one_person else MemoryStorage()
     view = select_view(options, environment)
     plans = {
-        name: _plan(
+        name: make_plan(
             name,
             registration,
             replace(
@@ -229,19 +243,18 @@ def _start(
             ),
             environment,
             view,
-            Account(profile=profile, issuer=registration.address, client_id=registration.client_id),
+            Account(profile=profile, issuer=registration.address, client_id=registration.client_id or ""),
             apis,
             token_storage,
             fallback,
+            remember=remember,
+            with_step_up=_with_step_up,
         )
         for name, registration in registrations.items()
     }
     several = len(plans) > 1
     if several and options.view is not None and environment.front_end is None:
-        raise InteractionRequired(
-            "interaction_required",
-            f"Nobody is there to choose between {' and '.join(plans)}. Name the one to sign in at.",
-        )
+        raise nobody_to_choose(plans)
     started = login_class(environment)(
         next(iter(plans.values())), view=view, choices=plans if several else None
     )
@@ -250,63 +263,6 @@ def _start(
         started.choose(stored[0])  # the person chose before
     open_browser(started, options, environment)
     return started
-
-
-def _plan(
-    name: str,
-    registration: ClientRegistration,
-    options: LoginOptions,
-    environment: Environment,
-    view: View[Login] | None,
-    account: Account,
-    apis: tuple[str, ...],
-    storage: TokenStorage,
-    fallback: TokenStorage,
-) -> SignInPlan:
-    if (
-        options.mode == "client_credentials"
-        and registration.client_secret is not None
-        and environment.in_kernel
-    ):
-        raise ValueError(
-            "client_secret= in a notebook is saved with the cell. Leave it out and set AUTHNB_CLIENT_SECRET, or "
-            "AUTHNB_CLIENT_SECRET_FILE to the name of a file with it, where the kernel is started."
-        )
-    audience = (*apis, registration.client_id)[0]
-    forms = options.mode == FORM if view is None else view.shows_forms
-
-    def connect(known: Provider | None) -> Client:
-        if known is None:
-            options.check_interactive(environment)
-        return registration.client(known, options.mode)
-
-    plan = SignInPlan(
-        account=account,
-        name=name,
-        connect=connect,
-        modes=lambda client, front_end, reached: options.mode_choices(
-            client, environment, front_end, loopback_reached=reached, forms=forms
-        ),
-        flow=lambda client, mode, front_end, inbox, select_account: options.flow(
-            client, mode, environment, front_end, inbox, select_account=select_account
-        ),
-        read_front_end=lambda report: read_front_end(report, environment),
-        unattended_token=(lambda client: options.unattended_token(client, audience))
-        if options.unattended
-        else None,
-        rediscover=None
-        if isinstance(registration.issuer, Provider)
-        else lambda: registration.client(None, options.mode).provider,
-        interactive=options.can_sign_in(environment),
-        needs_answer=environment.needs_answer,
-        auto=options.mode == "auto",
-        report_timeout=options.report_timeout(environment, panel=forms and view is not None),
-        storage=storage,
-        fallback=fallback,
-        sign_up=options.create,
-        api=apis,
-    )
-    return _with_step_up(plan, options, of_worker=environment.in_worker)
 
 
 def _with_step_up(plan: SignInPlan, options: LoginOptions, *, of_worker: bool) -> SignInPlan:

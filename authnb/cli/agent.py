@@ -20,7 +20,6 @@ from authnb.adapters.token_file import next_look, temporary_folder, touch
 from authnb.cli.status import describe_account, find_sign_ins, nobody
 from authnb.errors import AuthnbError, InvalidToken, LoginRequired, StorageError, unexpected_error
 from authnb.flows.workload import SECRET, SECRET_FILE, client_secret
-from authnb.oauth.client import Client
 from authnb.session.lifetime import read_duration
 from authnb.session.session import Session
 from authnb.storage.files import FileStorage
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from authnb.oauth.client import Client
     from authnb.oauth.provider import Provider
     from authnb.storage.base import Account, SignIn
 
@@ -84,7 +84,7 @@ def _find(
     for entry in find_sign_ins(storage, provider, profile):
         if isinstance(entry, StorageError):
             unreadable = entry
-        elif client_id in {None, entry[0].client_id}:
+        elif client_id in {None, entry[0].client_id, entry[1].client_id}:
             found.append(entry)
     if len(found) == 1:
         return found[0]
@@ -103,20 +103,14 @@ def _find(
 def _client(account: Account, sign_in: SignIn) -> Client:
     """The client that the kernel signed in with."""
     secret = None
-    if sign_in.has_secret:
+    if sign_in.has_secret and sign_in.client_secret is None:
         if not (os.environ.get(SECRET) or os.environ.get(SECRET_FILE)):
             raise ValueError(
                 f"The client {account.client_id} has a secret, which is not stored. Set {SECRET}, or {SECRET_FILE} to "
                 "the name of a file with it."
             )
         secret = client_secret(os.environ)
-    return Client(
-        sign_in.provider,
-        client_id=account.client_id,
-        client_secret=secret,
-        scope=sign_in.scope,
-        resource=sign_in.resource,
-    )
+    return sign_in.client(account, secret)
 
 
 def _end_on_signals(events: SimpleQueue[_End | None]) -> None:

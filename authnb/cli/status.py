@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.errors import AuthnbError, StorageError
-from authnb.oauth.client import Client
 from authnb.oauth.presets import find, known
 from authnb.session.renewal import TokenRenewer
 from authnb.storage.files import FileStorage
@@ -47,7 +46,7 @@ def log_out(provider: str | None, profile: str | None) -> tuple[list[str], bool]
             continue
         account, sign_in = entry
         found = True
-        client = Client(sign_in.provider, client_id=account.client_id, scope=sign_in.scope)
+        client = sign_in.client(account)
         try:
             result = repr(TokenRenewer(client=client, account=account, storage=storage).logout(sign_in.token))
         except AuthnbError as error:  # the others are ended all the same
@@ -76,7 +75,9 @@ def _is_at(provider: str | None, account: Account, sign_in: SignIn) -> bool:
     with suppress(ValueError):  # no preset; a display name then
         if (named := find(provider)) is not None:
             given.add(_address(named.issuer))
-    its = {_address(account.issuer), _address(urlsplit(account.issuer).netloc), _address(sign_in.name)}
+    addresses = {account.issuer, sign_in.issuer(account)}
+    its = {_address(sign_in.name), *(_address(each) for each in addresses)}
+    its |= {_address(urlsplit(each).netloc) for each in addresses}
     return bool(given & (its - {""}))
 
 
@@ -120,4 +121,7 @@ def describe_account(account: Account, sign_in: SignIn) -> str:
     token: Mapping[str, Any] = sign_in.token
     user = token.get("userinfo") or {}
     name = user.get("name") or user.get("preferred_username") or user.get("sub") or "Somebody"
-    return f"{printable(name, _NAME)} at {account.issuer} (client {account.client_id}, profile {account.profile})"
+    client = sign_in.client_id or account.client_id
+    used_for = f" for {sign_in.api}" if sign_in.api else ""
+    where = f"{sign_in.issuer(account)}{used_for}"
+    return f"{printable(name, _NAME)} at {where} (client {client}, profile {account.profile})"

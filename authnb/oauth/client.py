@@ -194,6 +194,7 @@ class Client:
         """Request a device code and a user code (RFC 8628 section 3.1); ``parameters`` are added to the request."""
         operation = "Asking for a device code"
         endpoint = self.provider.require_endpoint("device_authorization_endpoint", "Try mode='loopback'.")
+        scope = {"scope": self.scope} if self.scope else {}
         more = [("resource", other) for other in self.resource[1:]]
 
         def send(method: str) -> DeviceAuthorization:
@@ -204,7 +205,7 @@ class Client:
                     "POST",
                     endpoint,
                     {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-                    urlencode([*{"scope": self.scope, **self._audience, **parameters}.items(), *more]),
+                    urlencode([*{**scope, **self._audience, **parameters}.items(), *more]),
                 )
             )
             with (

@@ -42,14 +42,16 @@ class Registration:
     """A client that authnb registered at a provider, with what the provider answered (RFC 7591 section 3.2.1).
 
     ``issuer`` and ``redirect_uris`` are those that it was registered at and with; ``redirect_uris`` are empty for the
-    device flow. ``client_secret_expires_at``: in seconds since 1970, 0 for never. It is a public client unless the
-    provider allows none; then ``client_secret`` is kept as carefully as a token, and so is
-    ``registration_access_token``, by which the client can be deleted at ``registration_client_uri`` (RFC 7592).
+    device flow. ``scope``: what it may ask for, empty where no limit was named. ``client_secret_expires_at``: in
+    seconds since 1970, 0 for never. It is a public client unless the provider allows none; then ``client_secret`` is
+    kept as carefully as a token, and so is ``registration_access_token``, by which the client can be deleted at
+    ``registration_client_uri`` (RFC 7592).
     """
 
     issuer: str
     client_id: str
     redirect_uris: tuple[str, ...] = ()
+    scope: str = ""
     token_endpoint_auth_method: str = _PUBLIC
     client_secret: str | None = field(default=None, repr=False)
     client_secret_expires_at: int = 0
@@ -102,7 +104,8 @@ def register(
     metadata = _client_metadata(provider, tuple(redirect_uris), scope, refresh=refresh)
     response = _post(provider, endpoint, metadata)
     if response.status_code not in _OK and "scope" in metadata and _is_over_scope(response):
-        response = _post(provider, endpoint, {k: v for k, v in metadata.items() if k != "scope"})
+        metadata = {name: value for name, value in metadata.items() if name != "scope"}
+        response = _post(provider, endpoint, metadata)
     operation = f"Registering at {provider.host}"
     if response.status_code not in _OK:
         raise _refusal(provider, read_oauth_error(response, operation))
@@ -246,7 +249,12 @@ def _read(
             f"It registered other redirect addresses ({shown or 'none'}) than it was asked to "
             f"({', '.join(redirect_uris) or 'none'}), and codes must go nowhere else.",
         )
-    found = Registration(issuer=provider.issuer, client_id=client_id, redirect_uris=tuple(redirect_uris))
+    found = Registration(
+        issuer=provider.issuer,
+        client_id=client_id,
+        redirect_uris=tuple(redirect_uris),
+        scope=str(asked.get("scope", "")),
+    )
     found = replace(found, **_secret_members(answer, found), **_management(provider, answer, found, endpoint))
     default = AUTH_METHODS[0] if found.client_secret else _PUBLIC
     method = answer.get("token_endpoint_auth_method", default)

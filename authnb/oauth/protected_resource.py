@@ -123,7 +123,10 @@ def invalidate_documents(url: str) -> None:
 
 def same_resource(one: str, other: str) -> bool:
     """Whether two URLs are one resource: equal but for a final slash, the default port and the case of the host."""
-    return _normalized(urlsplit(one)) == _normalized(urlsplit(other))
+    try:
+        return one == other or _normalized(urlsplit(one)) == _normalized(urlsplit(other))
+    except ValueError:  # no URL
+        return False
 
 
 def _challenge(url: str, response_timeout: float) -> _Challenge:

@@ -13,7 +13,7 @@ from authnb.oauth.client import TOKEN_EXCHANGE
 from authnb.oauth.refresh import refresh_lifetime
 from authnb.oauth.responses import Token
 from authnb.oauth.scope import union
-from authnb.storage.base import SignIn
+from authnb.storage.base import SignIn, registered_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -220,6 +220,7 @@ class TokenRenewer:
                         resource=client.resource,
                         refused=False,
                         replaced=tuple(replaced[-_MOST_REPLACED:]),
+                        **registered_client(self.account, client),
                     )
                     self._save(stored, sign_in)
         except StorageError as error:
@@ -251,7 +252,13 @@ class TokenRenewer:
         except StorageError as error:
             if error.error != "corrupt":
                 raise
-            return SignIn(token=Token(token), provider=self.client.provider, scope=self.client.scope)
+            return SignIn(
+                token=Token(token),
+                provider=self.client.provider,
+                scope=self.client.scope,
+                resource=self.client.resource,
+                **registered_client(self.account, self.client),
+            )
         return stored if stored and _subject(stored.token) == _subject(token) else None
 
     def _refresh(self, token: Token, stored: SignIn | None) -> Token:

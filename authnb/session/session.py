@@ -485,7 +485,7 @@ def _unpickle(
             "on this machine first.",
         )
     session = Session.from_sign_in(
-        Client(stored.provider, client_id=account.client_id, scope=scope, resource=resource),
+        replace(stored.client(account), scope=scope, resource=resource),
         stored.token,
         account=account,
         storage=storage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from authnb.errors import (
 )
 from authnb.flows.inbox import Inbox
 from authnb.flows.steps import drive
-from authnb.storage.base import MemoryStorage, SignIn
+from authnb.storage.base import MemoryStorage, SignIn, registered_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from authnb.oauth.responses import Token
     from authnb.session.session import Session
     from authnb.session.step_up import StepUp
+    from authnb.signin.modes import ModeChoice
     from authnb.signin.plan import SignInPlan
     from authnb.signin.state import LoginState
     from authnb.storage.base import TokenStorage
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
 _CONFIRMATION_TIMEOUT = 120.0  # seconds
 _POLL_INTERVAL = 0.25  # seconds between checks for the front end's report
 # Errors of this client with this mode: another mode may work
-_TRY_ANOTHER_MODE = {"unauthorized_client", "unsupported_grant_type", "invalid_metadata"}
+_TRY_ANOTHER_MODE = {
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_metadata",
+    "registration_refused",
+}
 
 
 class Attempt:
@@ -94,6 +101,8 @@ class Attempt:
         try:
             session = self._resume()
             remembered = session is not None
+            if session is None and not self._discover():
+                return  # until the person has chosen, which begins another attempt
             session = session or self._sign_in()
         except AuthnbError as error:
             error.__context__ = None
@@ -122,7 +131,7 @@ class Attempt:
         stored, storage = (None, plan.storage) if new else self._load()
         if stored is None or (stored.refused and plan.interactive):
             return None
-        client = plan.connect(stored.provider)
+        client = plan.resume(stored)
         if not set(client.scope.split()) <= set(stored.scope.split()):
             return None
         self._observer.on_connected(self, client, None, ())
@@ -174,8 +183,23 @@ class Attempt:
         except StorageError:
             return False
 
+    def _discover(self) -> bool:
+        """Find the provider where the caller named none; False if the person has to choose from several."""
+        if self._plan.discover is None:
+            return True
+        plans = self._plan.discover()
+        if len(plans) > 1:
+            self._observer.on_choices(self, plans)
+            return False
+        (self._plan,) = plans.values()
+        return True
+
     def _sign_in(self) -> Session:
-        client = self._plan.connect(None)
+        try:
+            client = self._plan.connect(None)
+        except AuthnbError:
+            self._plan.invalidate()
+            raise
         if (unattended_token := self._plan.unattended_token) is not None:
             self._observer.on_connected(self, client, None, ())
             return self._open_session(
@@ -187,9 +211,10 @@ class Attempt:
         self._await_front_end_report()
         since = client.provider.clock.now()
         try:
-            token = self._authorize(client)
+            client, token = self._authorize(client)
         except AuthnbError:
             client.provider.invalidate_documents()
+            self._plan.invalidate()
             raise
         if self._plan.step_up is not None:
             return self._step_up(self._plan.step_up, client, token, since)
@@ -200,6 +225,8 @@ class Attempt:
             name=self._plan.name,
             resource=client.resource,
             has_secret=client.client_secret is not None,
+            api=self._plan.account.issuer if self._plan.found else "",
+            **registered_client(self._plan.account, client),
         )
         if not self._accepted(token):  # or cancelled during the token request: nobody holds this token
             _revoke(client, token)
@@ -250,22 +277,36 @@ class Attempt:
             if remaining <= 0 or self._sleep(min(remaining, _POLL_INTERVAL)):
                 return
 
-    def _authorize(self, client: Client) -> Token:
+    def _authorize(self, client: Client) -> tuple[Client, Token]:
         """The token, by the chosen mode; with ``auto``, by the first that the provider allows this client."""
         choices = self._plan.modes(client, self._observer.front_end, self._observer.loopback_reached)
         order = sorted(choices, key=lambda choice: choice.mode != self.mode)
         for choice in order:
-            self._observer.on_connected(self, client, choice, choices)
             try:
-                flow = self._plan.flow(
-                    client, choice.mode, self._observer.front_end, self.inbox, self._select_account
-                )
-                return drive(flow, self._show, self._sleep, self._fill, self._explain)
+                return self._run_flow(client, choice, choices)
             except ProviderError as error:
                 if not self._plan.auto or self.mode or self._prompted or error.error not in _TRY_ANOTHER_MODE:
                     raise
                 refusal = error
         raise refusal
+
+    def _run_flow(
+        self, client: Client, choice: ModeChoice, choices: tuple[ModeChoice, ...], *, anew: bool = False
+    ) -> tuple[Client, Token]:
+        """The token by this mode; a client registered before that is not known any more is registered anew, once."""
+        plan, kept = self._plan, False
+        self._observer.on_connected(self, client, choice, choices, plan.provenance(client))
+        if plan.register is not None:
+            client, kept = plan.register(client, choice.mode, self._observer.front_end, anew)
+            self._observer.on_connected(self, client, choice, choices, plan.provenance(client))
+        try:
+            flow = plan.flow(client, choice.mode, self._observer.front_end, self.inbox, self._select_account)
+            return client, drive(flow, self._show, self._sleep, self._fill, self._explain)
+        except AuthnbError as error:
+            if not kept or not plan.worth_registering_anew(error):
+                raise
+        self.inbox = Inbox(self.wake)
+        return self._run_flow(client, choice, choices, anew=True)
 
     def _store(self, sign_in: SignIn) -> bool:
         try:
@@ -293,7 +334,7 @@ class Attempt:
             storage=storage or plan.storage,
             api=plan.api,
             reissue=reissue,
-            rediscover=plan.rediscover,
+            rediscover=None if plan.rediscover is None else partial(plan.rediscover, client),
         )
         session.begin_step_up = plan.begin_step_up
         if (offer := plan.offer_step_up) is not None:

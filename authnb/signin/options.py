@@ -95,7 +95,9 @@ class LoginOptions:
         """
         device = self.mode == "device" or client.provider.device_authorization_endpoint is not None
         accepted: dict[str, bool | None] = {}
-        if self.mode == "auto" and remote_reason(environment, front_end, loopback_reached=loopback_reached):
+        if not client.client_id:  # registered with what the mode needs, once it is chosen
+            accepted = {"page": True, "proxy": True}
+        elif self.mode == "auto" and remote_reason(environment, front_end, loopback_reached=loopback_reached):
             accepted = self._probe_redirects(client, environment, front_end)
         choices = rank_modes(
             environment, front_end, loopback_reached=loopback_reached, device=device, accepted=accepted
@@ -188,9 +190,7 @@ class LoginOptions:
         from authnb.flows.signup import form_flow, page_flow  # noqa: PLC0415 - few create accounts
 
         if mode == FORM:
-            device = _has_device(client.provider)
-            ranked = rank_modes(environment, front_end, loopback_reached=None, device=device, accepted={})
-            sign_in_mode = self._unshared(client, ranked, front_end)[0].mode
+            sign_in_mode = self.mode_after_form(client, environment, front_end)
             return form_flow(
                 client,
                 lambda name: self._sign_in(
@@ -205,6 +205,12 @@ class LoginOptions:
         return page_flow(
             client.provider, lambda **more: self._sign_in(client, mode, environment, front_end, inbox, **more)
         )
+
+    def mode_after_form(self, client: Client, environment: Environment, front_end: FrontEnd | None) -> str:
+        """How the person signs in with the account that a form created."""
+        device = _has_device(client.provider)
+        ranked = rank_modes(environment, front_end, loopback_reached=None, device=device, accepted={})
+        return self._unshared(client, ranked, front_end)[0].mode
 
     def _account_parameters(self, client: Client, *, select_account: bool) -> dict[str, str]:
         """``prompt`` and ``login_hint`` of the authorization request (OpenID Connect Core section 3.1.2.1)."""

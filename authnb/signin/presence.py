@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from authnb.errors import InteractionRequired
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ANSWER_TIMEOUT = 8.0  # seconds in which a front end draws the panel
 # Set by servers whose pages show what the kernel displays. Programs that the kernel starts inherit them.
@@ -103,4 +103,12 @@ def interaction_required(why: str) -> InteractionRequired:
         "so that the client signs in as itself; or use mode='token' with a token from a file (AUTHNB_TOKEN_FILE), "
         "JupyterHub or a CI system. AUTHNB_MODE sets the mode without a change to the code. If a person is present, "
         "set AUTHNB_INTERACTIVE=1.",
+    )
+
+
+def nobody_to_choose(names: Iterable[str]) -> InteractionRequired:
+    """The error where the person would have to choose one of these providers."""
+    return InteractionRequired(
+        "interaction_required",
+        f"Nobody is there to choose between {' and '.join(names)}. Name the one to sign in at.",
     )

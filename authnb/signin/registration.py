@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from authnb.errors import ProviderError
 from authnb.oauth.client import Client
 from authnb.oauth.client_auth import AUTH_METHODS
 from authnb.oauth.provider import Provider
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from authnb.oauth.presets import Preset
+    from authnb.oauth.protected_resource import ProtectedResource
+    from authnb.storage.base import Account, SignIn
+
+    Issuers = str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider]
 
 SCOPE = "openid profile email"
 _REQUIRED_ENDPOINTS: dict[str, tuple[str, ...]] = {
@@ -35,11 +40,17 @@ _REQUIRED_ENDPOINTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ClientRegistration:
-    """A client registration at one provider, before any request to it."""
+    """A client registration at one provider, before any request to it.
 
-    issuer: str | Provider
+    ``issuer``: None until it is found from the metadata of ``api``, which ``found`` then has. ``client_id``: None for
+    a client that authnb registers itself.
+    """
+
+    issuer: str | Provider | None
     _: KW_ONLY
-    client_id: str
+    client_id: str | None
+    api: str | None = None
+    found: ProtectedResource | None = None
     client_secret: str | None = field(repr=False)
     scope: str | None
     token_endpoint_auth_method: str | None
@@ -49,7 +60,7 @@ class ClientRegistration:
     @cached_property
     def preset(self) -> Preset | None:
         """The named preset; `ValueError` for an unknown name, and for an address that is not secure."""
-        if isinstance(self.issuer, Provider) or is_secure(self.issuer):
+        if self.issuer is None or isinstance(self.issuer, Provider) or is_secure(self.issuer):
             return None
         from authnb.oauth.presets import find  # noqa: PLC0415 - not needed for a URL
 
@@ -63,9 +74,40 @@ class ClientRegistration:
 
     @property
     def address(self) -> str:
-        """The issuer URL, part of the storage key."""
-        source = self.preset or self.issuer
+        """The issuer URL, or that of the API from which it is found: part of the storage key."""
+        source = self.api or self.preset or self.issuer or ""
         return (source if isinstance(source, str) else source.issuer).rstrip("/")
+
+    @property
+    def server(self) -> str:
+        """The issuer URL, once it is known; before, the API's."""
+        return self.issuer if self.found is not None and isinstance(self.issuer, str) else self.address
+
+    def at(self, issuer: str, found: ProtectedResource) -> ClientRegistration:
+        """The same at this issuer, which the metadata of the API name."""
+        return replace(self, issuer=issuer, found=found)
+
+    def invalidate_documents(self) -> None:
+        """Remove the API's metadata from the cache, as stale ones may be why a sign-in failed."""
+        if self.found is not None:
+            from authnb.oauth.protected_resource import invalidate_documents  # noqa: PLC0415 - loaded by then
+
+            invalidate_documents(self.api or self.found.resource)
+
+    def stored_client(self, stored: SignIn, account: Account, mode: str) -> Client:
+        """The client of a stored sign-in, without a request: what was found for it is stored with it."""
+        client, kept = self.client(stored.provider, mode), stored.client(account, self.client_secret)
+        if self.client_id is None:
+            client = replace(
+                client,
+                client_id=kept.client_id,
+                client_secret=kept.client_secret,
+                token_endpoint_auth_method=kept.token_endpoint_auth_method,
+            )
+        if self.api is None:
+            return client
+        scope = stored.scope if self.scope is None else self.scope
+        return replace(client, scope=scope, resource=self.resource or stored.resource)
 
     def client(self, known: Provider | None, mode: str) -> Client:
         """The client at that provider, whose metadata is discovered unless ``known``, given, or not needed."""
@@ -76,6 +118,8 @@ class ClientRegistration:
             secret = client_secret(os.environ)
         provider = self.issuer if isinstance(self.issuer, Provider) else known
         needs = (*_REQUIRED_ENDPOINTS.get(mode, ("authorization_endpoint",)), "token_endpoint")
+        if self.client_id is None:
+            needs = (*needs, "registration_endpoint")
         settings: dict[str, Any] = (
             {} if self.response_timeout is None else {"response_timeout": self.response_timeout}
         )
@@ -86,24 +130,37 @@ class ClientRegistration:
         elif mode == "token":
             provider = Provider(self.address, **settings)
         else:
-            provider = Provider.discover(self.address, needs=needs, **settings)
+            provider = self._discover(needs, settings)
         quirks = provider.quirks
-        candidates = (self.scope, quirks.public_scope if secret is None else None, quirks.scope)
+        challenged = None if self.found is None else self.found.scope
+        candidates = (self.scope, challenged, quirks.public_scope if secret is None else None, quirks.scope)
         scope = next((scope for scope in candidates if scope is not None), SCOPE)
         return Client(
             provider,
-            client_id=self.client_id,
+            client_id=self.client_id or "",
             client_secret=secret,
             scope=scope,
             token_endpoint_auth_method=self.token_endpoint_auth_method,
-            resource=self.resource,
+            resource=self.resource or (() if self.found is None else (self.found.resource,)),
         )
+
+    def _discover(self, needs: tuple[str, ...], settings: Mapping[str, Any]) -> Provider:
+        try:
+            return Provider.discover(self.server, needs=needs, **settings)
+        except ProviderError as error:
+            if self.found is not None:  # nobody typed that address
+                error.description = (
+                    f"{self.api} says that its users sign in at {self.server}. {error.description}"
+                )
+                error.args = (error.error, error.description)
+            raise
 
 
 def read_registrations(
-    issuer: str | Provider | Sequence[str | Provider] | Mapping[str, str | Provider],
-    client_id: str | Mapping[str, str],
+    issuer: Issuers | None,
+    client_id: str | Mapping[str, str] | None,
     *,
+    api: Sequence[str],
     client_secret: str | None,
     scope: str | Iterable[str] | None,
     token_endpoint_auth_method: str | None,
@@ -111,6 +168,44 @@ def read_registrations(
     resource: str | Iterable[str] | None,
 ) -> dict[str, ClientRegistration]:
     """The client registration at each provider, by display name. `ValueError` if their names do not match."""
+    options: dict[str, Any] = {
+        "client_secret": client_secret,
+        "scope": read_scope(scope),
+        "token_endpoint_auth_method": token_endpoint_auth_method,
+        "resource": read_resource(resource),
+        "response_timeout": None
+        if response_timeout is None
+        else read_timeout(response_timeout, "response_timeout", "that the provider has for one response"),
+    }
+    check_choice("token_endpoint_auth_method", token_endpoint_auth_method, (None, *AUTH_METHODS))
+    if client_id is None and client_secret is not None:
+        raise ValueError("client_secret= is that of a client: give its client_id= too.")
+    if issuer is None:
+        return _found_from(api, client_id, options)
+    named = _named(issuer)
+    ids = client_id if isinstance(client_id, Mapping) else dict.fromkeys(named, client_id)
+    if not named or set(ids) != set(named):
+        raise ValueError(f"client_id= names {list(ids)}, and there are these to choose from: {list(named)}")
+    for each in ids.values():
+        _check_client_id(each)
+    return {name: ClientRegistration(each, client_id=ids[name], **options) for name, each in named.items()}
+
+
+def _found_from(
+    api: Sequence[str], client_id: Any, options: Mapping[str, Any]
+) -> dict[str, ClientRegistration]:
+    """The registration at a provider that the first of these APIs will name."""
+    if not api:
+        raise ValueError(
+            "issuer= is missing: give the provider's URL, as in 'https://id.example.org', or a preset's name; or "
+            "api=, the URL of an API that says itself where its users sign in."
+        )
+    _check_client_id(client_id)
+    return {_display_name(api[0]): ClientRegistration(None, client_id=client_id, api=api[0], **options)}
+
+
+def _named(issuer: Issuers) -> Mapping[str, str | Provider]:
+    """The issuers by display name."""
     if isinstance(issuer, str | Provider):
         issuer = [issuer]
     given: Any = issuer
@@ -122,24 +217,17 @@ def read_registrations(
         issuer = {_display_name(each): each for each in issuer}
     for each in issuer.values():
         check_issuer(each)
-    ids = client_id if isinstance(client_id, Mapping) else dict.fromkeys(issuer, client_id)
-    if not issuer or set(ids) != set(issuer):
-        raise ValueError(f"client_id= names {list(ids)}, and there are these to choose from: {list(issuer)}")
-    for each in ids.values():
+    return issuer
+
+
+def _check_client_id(client_id: Any) -> None:
+    if client_id is not None:
         read_text(
-            "client_id", each, "give the identifier that the provider issued when your client was registered."
+            "client_id",
+            client_id,
+            "give the identifier that the provider issued when your client was registered; leave it out to have one "
+            "registered where the provider does that by itself.",
         )
-    check_choice("token_endpoint_auth_method", token_endpoint_auth_method, (None, *AUTH_METHODS))
-    options: dict[str, Any] = {
-        "client_secret": client_secret,
-        "scope": read_scope(scope),
-        "token_endpoint_auth_method": token_endpoint_auth_method,
-        "resource": read_resource(resource),
-        "response_timeout": None
-        if response_timeout is None
-        else read_timeout(response_timeout, "response_timeout", "that the provider has for one response"),
-    }
-    return {name: ClientRegistration(each, client_id=ids[name], **options) for name, each in issuer.items()}
 
 
 def _display_name(issuer: str | Provider) -> str:

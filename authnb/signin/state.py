@@ -51,6 +51,7 @@ class LoginState:
         self.mode: str | None = None
         self.modes: tuple[str, ...] = ()
         self.reason: str = ""
+        self.provenance: tuple[str, ...] = ()  # who vouches for whom, in sentences, where not all was named
         self.pending: str = ""
         self.front_end: FrontEnd | None = None  # as reported by the panel
         self.loopback_reached: bool | None = None  # whether the browser reached the loopback listener
@@ -136,12 +137,31 @@ class LoginState:
         """Whether this attempt is still wanted."""
         return attempt is self._attempt and self.status in {"starting", "choosing", "waiting"}
 
+    def on_choices(self, attempt: object, choices: Mapping[str, SignInPlan]) -> None:
+        """The API names several providers, and the person has to choose."""
+        with self._lock:
+            if not self.is_current(attempt):
+                return
+            self.status, self.choices = "choosing", dict(choices)
+            self.provenance = next(iter(choices.values())).provenance(None)
+        self._notify()
+
     def on_connected(
-        self, attempt: object, client: Client, choice: ModeChoice | None, choices: tuple[ModeChoice, ...]
+        self,
+        attempt: object,
+        client: Client,
+        choice: ModeChoice | None,
+        choices: tuple[ModeChoice, ...],
+        provenance: tuple[str, ...] = (),
     ) -> None:
-        """The provider's metadata is loaded and the mode chosen; ``choice`` is None if no person is needed."""
+        """The provider's metadata is loaded and the mode chosen; ``choice`` is None if no person is needed.
+
+        ``provenance``: who vouches for whom, in sentences.
+        """
+        add_issuer(client.provider.issuer)
         with self._lock:
             if self.is_current(attempt):
+                self.provenance = provenance
                 self.client, self.modes = client, tuple(each.mode for each in choices)
                 self.mode, self.reason = (choice.mode, choice.reason) if choice else (None, "")
 
@@ -160,6 +180,8 @@ class LoginState:
                 return
             self.status, self.pending = "waiting", ""
             self.created, self.form = self.form is not None, None
+            if self._verification.done():  # of a client that the provider did not know
+                self._verification = Future()
             self._verification.set_result(verification)
         self._notify()
 

@@ -60,7 +60,8 @@ def step_up_plan(
         modes=lambda client, front_end, reached: options.mode_choices(
             client, environment, front_end, loopback_reached=reached, forms=False
         ),
-        flow=lambda client, mode, front_end, inbox, select_account: options.flow(
+        discover=None,  # at the session's provider, whatever the API says by now
+        flow=lambda client, mode, front_end, inbox, select_account: plan.at_registered_ports(options).flow(
             client, mode, environment, front_end, inbox, select_account=select_account
         ),
         read_front_end=lambda report: read_front_end(report, environment),

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from authnb.compat import register_fork_aware
 from authnb.errors import ProviderError, StorageError
+from authnb.oauth.client import Client
 from authnb.oauth.provider import Provider
 from authnb.oauth.responses import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The key of a stored sign-in: a ``profile`` at an issuer, for a client."""
+    """The key of a stored sign-in: a ``profile`` at an issuer, for a client.
+
+    As the caller of `authnb.login` named them: where that is the API alone, ``issuer`` is the API's address, and
+    ``client_id`` is empty for a client that authnb registered itself. `SignIn` has what was found.
+    """
 
     profile: str
     issuer: str
@@ -35,6 +40,9 @@ class SignIn:
     token, so that the next sign-in must replace it. ``resource``: the APIs that its tokens are requested for (RFC
     8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed. ``replaced``:
     the refresh tokens of sign-ins of the same person that this one took the place of, to be revoked with it.
+    ``client_id``: the client that authnb registered itself, with ``client_secret`` and ``token_endpoint_auth_method``,
+    if it has them; empty for that of the account. ``api``: the API that said where to sign in, if the caller named no
+    issuer.
     """
 
     token: Token
@@ -45,6 +53,25 @@ class SignIn:
     resource: tuple[str, ...] = ()
     has_secret: bool = False
     replaced: tuple[str, ...] = field(default=(), repr=False)
+    client_id: str = ""
+    client_secret: str | None = field(default=None, repr=False)
+    token_endpoint_auth_method: str | None = None
+    api: str = ""
+
+    def issuer(self, account: Account) -> str:
+        """Where this account is signed in."""
+        return self.provider.issuer if self.api else account.issuer
+
+    def client(self, account: Account, client_secret: str | None = None) -> Client:
+        """The client that this account signed in with; ``client_secret``: of one that the caller named."""
+        return Client(
+            self.provider,
+            client_id=self.client_id or account.client_id,
+            client_secret=client_secret if self.client_secret is None else self.client_secret,
+            token_endpoint_auth_method=self.token_endpoint_auth_method,
+            scope=self.scope,
+            resource=self.resource,
+        )
 
     def to_json(self) -> str:
         """The sign-in as JSON, tokens included: a storage must keep it where nobody else can read it."""
@@ -69,11 +96,31 @@ class SignIn:
                 resource=tuple(map(str, stored.get("resource", ()))),
                 has_secret=stored.get("has_secret") is True,
                 replaced=tuple(map(str, stored.get("replaced", ()))),
+                client_id=str(stored.get("client_id", "")),
+                client_secret=_optional_text(stored, "client_secret"),
+                token_endpoint_auth_method=_optional_text(stored, "token_endpoint_auth_method"),
+                api=str(stored.get("api", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ProviderError):
             raise StorageError(
                 "corrupt", "The stored data is not a sign-in. Sign in again; that replaces it."
             ) from None
+
+
+def registered_client(account: Account, client: Client) -> dict[str, Any]:
+    """The members of a `SignIn` for a client that authnb registered itself; none for one that the account names."""
+    if account.client_id:
+        return {}
+    return {
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
+        "token_endpoint_auth_method": client.token_endpoint_auth_method,
+    }
+
+
+def _optional_text(stored: Mapping[str, Any], name: str) -> str | None:
+    value = stored.get(name)
+    return None if value is None else str(value)
 
 
 class TokenStorage(Protocol):

@@ -27,7 +27,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _POLL = 0.01  # seconds between two attempts to acquire a lock
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}  # of file systems that have no fsync
 _NAME = re.compile(
-    r"(?:key|[a-z0-9.-]*-[0-9a-f]{16}\.signin)(?:\.new|\.lock)?|cache"
+    r"(?:key|[a-z0-9.-]*-[0-9a-f]{16}\.(?:signin|registration))(?:\.new|\.lock)?|cache"
 )  # no other file is ours
 _SHARED = "it was left so, for it is shared or holds other files"
 _IGNORES_CHMOD = "its file system ignores chmod, as a Windows disk does in WSL"

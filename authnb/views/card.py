@@ -109,6 +109,7 @@ def live_card(
     shown: dict[str, Any] = {}
     if (form := login.form) is not None and clicks_unheard is None and not login.pending:
         body = [
+            *_provenance(login),
             _explanation(login, phase),
             form_element(form, cancel()),
             row(*_alternatives(login, clicks_unheard, "authnb-plain")),
@@ -149,7 +150,9 @@ def _waiting(login: Login, notes: str, clicks_unheard: str | None) -> dict[str, 
     )
     text = {} if code is None else {"text": f"Your code is {code}."}
     return {
-        "body": [node for node in (_explanation(login, "waiting"), *body, ["bar", {}]) if node],
+        "body": [
+            node for node in (*_provenance(login), _explanation(login, "waiting"), *body, ["bar", {}]) if node
+        ],
         "seconds": max(0.0, verification.expires_at - time.time()),
         "address": verification.uri,
         "probe": verification.probe,
@@ -178,11 +181,15 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
     missing = missing_scope(login)
     bodies: dict[str, list[Node | None]] = {
         "starting": [muted("Asking the provider where to sign in …"), row(cancel())],
-        "choosing": [hint or ["div", {"class": "authnb-choices"}, *choices], row(cancel())]
+        "choosing": [
+            *_provenance(login),
+            hint or ["div", {"class": "authnb-choices"}, *choices],
+            row(cancel()),
+        ]
         if login.step_up is None
         else offer(login),
-        "waiting": [_explanation(login, phase), row(cancel())],
-        "sign_up": [_explanation(login, phase), hint, row(cancel())],
+        "waiting": [*_provenance(login), _explanation(login, phase), row(cancel())],
+        "sign_up": [*_provenance(login), _explanation(login, phase), hint, row(cancel())],
         "confirm": [hint, row(cancel())],
         "signed_in": [muted("Signed in."), muted(missing) if missing else None],
         "signed_out": [muted(text) if text else None, row(again)],
@@ -305,6 +312,11 @@ def _alternatives(login: Login, clicks_unheard: str | None, kind: str = "") -> l
     return [action_button(labels[mode], kind, "start_over", mode=mode) for mode in others]
 
 
+def _provenance(login: Login) -> list[Node | None]:
+    """Who vouches for whom, where the caller did not name the provider or the client."""
+    return [["p", {}, " ".join(login.provenance)]] if login.provenance else []
+
+
 def _explanation(login: Login, phase: str) -> Node | None:
     """Which way to an account or sign-in is used, and why."""
     text = None
@@ -339,9 +351,12 @@ def _subtitle(login: Login, phase: str, *, cell_stopped: bool) -> str:
         return "Nobody was signed in." + (" Cells below were not run." if cell_stopped else "")
     if phase == "signed_out":
         return "The tokens are gone from this notebook."
+    client = login.account.client_id
     if login.client is None:
-        return f"for {login.account.client_id}"
+        return f"for {client or 'this notebook'}"
     requested = [_SCOPES.get(scope, scope) for scope in login.client.scope.split()]
     requested = [words for words in requested if words] or ["knowing that it is you"]
+    if not login.client.scope:
+        requested = [f"what {login.host} gives by default"]
     listed = f"{', '.join(requested[:-1])} and {requested[-1]}" if requested[1:] else requested[0]
-    return f"{login.account.client_id} asks for {listed}"
+    return f"{client or 'This notebook'} asks for {listed}"

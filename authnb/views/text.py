@@ -35,7 +35,8 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
     host = login.host
     if login.status == "choosing":
         choices = [f"{number}  {name}" for number, name in enumerate(login.choices, 1)]
-        return offer_lines(login) if login.asked_by else ["Where do you want to sign in?", *choices]
+        asked = ["Where do you want to sign in?", *login.provenance, *choices]
+        return offer_lines(login) if login.asked_by else asked
     verification = _verification(login)
     aim = "sign in" if login.step_up is None else f"allow {asked_for(login.step_up)}"
     if verification is None and login.status in {"starting", "waiting"}:
@@ -45,12 +46,17 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
         first = [f"Create an account at {host} first, on this page:", page] if page else []
         if verification.user_code is None:
             text = [*first, f"To {aim} at {host}, open this address in your browser:", verification.uri]
-            return [*text, *([_PASTE_HINT] if login.mode == "paste" else []), *_reason(login)]
+            return [
+                *login.provenance,
+                *text,
+                *([_PASTE_HINT] if login.mode == "paste" else []),
+                *_reason(login),
+            ]
         where = where_to_open(verification.uri)
         text = [*first, f"To {aim} at {host}, open this address {where}:", verification.uri]
         text.append(f"and enter the code {verification.user_code}")
         text.append("Only go on if you started this sign-in yourself.")
-        return [*text, *_reason(login)]
+        return [*login.provenance, *text, *_reason(login)]
     if login.status == "signed_in":
         remembered = " (remembered)" if login.remembered else ""
         more = "" if login.step_up is None else f", with {asked_for(login.step_up)}"
@@ -82,6 +88,8 @@ def html(login: Login) -> str:
         page = verification.sign_up_uri
         first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
         first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
+        if login.provenance:
+            first = f"<p>{escape(' '.join(login.provenance))}</p>{first}"
         if verification.user_code is None:
             then = "Waiting for you to sign in there. This notebook goes on by itself."
             then = " ".join([_PASTE_HINT if login.mode == "paste" else then, *_reason(login)])

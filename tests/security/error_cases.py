@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from api_alone import jwt
 from behaviour import EVIL, Behaviour, override
 from behaviours import BEHAVIOURS
 from filelock import FileLock
@@ -26,6 +27,7 @@ from servers import Server as Api
 import authnb
 from authnb.errors import AuthnbError, LoginFailed
 from authnb.flows.redirect_uris import forget, reserve
+from authnb.oauth.access_token import check_audience
 from authnb.oauth.client import Client
 from authnb.oauth.dynamic_registration import register
 from authnb.oauth.protected_resource import WELL_KNOWN, discover
@@ -247,6 +249,12 @@ def resource_mismatch(case: ErrorCase) -> AuthnbError:
 def no_registration(_case: ErrorCase) -> AuthnbError:
     """A provider that registers nobody."""
     return raised(lambda: register(Provider(ACCOUNT.issuer), redirect_uris=[]))
+
+
+def audience_mismatch(_case: ErrorCase) -> AuthnbError:
+    """A token for another API."""
+    token = jwt({"aud": "https://bank.example.org"})
+    return raised(lambda: check_audience(token, API, "id.example.org", "Trading the code for a token"))
 
 
 def registration_refused(case: ErrorCase) -> AuthnbError:

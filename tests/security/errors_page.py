@@ -104,6 +104,10 @@ ERRORS: dict[str, Known] = {
         error_cases.no_registration, "Most providers want clients registered by a person: `docs/register.md`."
     ),
     "registration_refused": Known(error_cases.registration_refused, ""),
+    "audience_mismatch": Known(
+        error_cases.audience_mismatch,
+        "Only a token that says itself whom it is for (RFC 9068) is compared with `resource`.",
+    ),
     "invalid_token": Known(
         of_behaviour("ID token: RS256 by a forger"),
         "Once may be a change of keys; more than once is for the provider's administrators.",

@@ -25,7 +25,7 @@ ISSUER = "https://id.example.org"
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        ({"client_id": None}, "the identifier that the provider issued"),
+        ({"client_id": 7}, "the identifier that the provider issued"),
         ({"client_id": ""}, "the identifier that the provider issued"),
         ({"redirect_port": "8765"}, "redirect_port=8765"),
         ({"redirect_port": True}, "redirect_port=8765"),
