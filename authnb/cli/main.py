@@ -93,6 +93,11 @@ def _run(arguments: list[str]) -> int:
     )
     logout.add_argument("issuer", nargs="?", help="the provider's address or name (all providers)")
     logout.add_argument("--profile", help="only this profile (all profiles)")
+    logout.add_argument(
+        "--unregister",
+        action="store_true",
+        help="delete the clients, too, that authnb registered there by itself",
+    )
 
     agent = commands.add_parser(
         "agent",
@@ -142,7 +147,7 @@ def _run(arguments: list[str]) -> int:
         "notebooks": lambda: _copy(options.folder),
         "demo": lambda: _demo(options),
         "status": _status,
-        "logout": lambda: _logout(options.issuer, options.profile),
+        "logout": lambda: _logout(options.issuer, options.profile, unregister=options.unregister),
         "agent": lambda: _agent(options),
     }
     try:
@@ -210,10 +215,10 @@ def _status() -> int:
     return 0
 
 
-def _logout(issuer: str | None, profile: str | None) -> int:
-    from authnb.cli.status import log_out  # noqa: PLC0415 - each command loads its own
+def _logout(issuer: str | None, profile: str | None, *, unregister: bool) -> int:
+    from authnb.cli.status import log_out, log_out_and_unregister  # noqa: PLC0415 - each command loads its own
 
-    lines, ended = log_out(issuer, profile)
+    lines, ended = log_out_and_unregister(issuer, profile) if unregister else log_out(issuer, profile)
     for line in lines:
         print(line)
     return 0 if ended else 1

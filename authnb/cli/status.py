@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from authnb.cli.unregister import describe_registrations, unregister
 from authnb.errors import AuthnbError, StorageError
 from authnb.oauth.presets import find, known
 from authnb.session.renewal import TokenRenewer
@@ -22,13 +23,17 @@ _LINE, _NAME = 1000, 80  # characters of a line, and of a name in it
 
 
 def status() -> Iterator[str]:
-    """A line for each stored sign-in: who, where, until when; or why it cannot be read."""
+    """A line for each stored sign-in: who, where, until when; or why it cannot be read.
+
+    Then one for each client that authnb registered itself.
+    """
     empty = True
     for entry in FileStorage().accounts():
         empty = False
         yield printable(entry.description if isinstance(entry, StorageError) else _describe(*entry), _LINE)
     if empty:
         yield "Nobody is remembered on this computer."
+    yield from describe_registrations()
 
 
 def log_out(provider: str | None, profile: str | None) -> tuple[list[str], bool]:
@@ -37,24 +42,42 @@ def log_out(provider: str | None, profile: str | None) -> tuple[list[str], bool]
     ``provider`` is whatever `authnb.login` takes or a view shows: an issuer, a preset, a display name, a host. Every
     sign-in is ended before there is anything to print. `ValueError` for a preset without the name that must follow it.
     """
+    lines, issuers, failed = _log_out(provider, profile)
+    return lines if issuers else [*lines, nobody(provider, profile)], bool(issuers) and not failed
+
+
+def log_out_and_unregister(provider: str | None, profile: str | None) -> tuple[list[str], bool]:
+    """The same, and delete the clients that authnb registered there by itself, once their tokens are revoked.
+
+    `ValueError` with a profile: all profiles use the same client.
+    """
+    if profile is not None:
+        raise ValueError("--unregister deletes the client of all profiles there. Leave --profile out.")
+    lines, issuers, failed = _log_out(provider, profile)
+    more, registered, not_deleted = unregister(provider, issuers)
+    if not issuers and not registered:
+        more.append(nobody(provider, profile))
+    return [*lines, *more], (bool(issuers) or registered) and not (failed or not_deleted)
+
+
+def _log_out(provider: str | None, profile: str | None) -> tuple[list[str], set[str], bool]:
+    """A line for each sign-in, the issuers at which there were any, and whether one could not be ended."""
     storage = FileStorage()
-    lines, found, failed = [], False, False
+    lines, issuers, failed = [], set(), False
     for entry in find_sign_ins(storage, provider, profile):
         if isinstance(entry, StorageError):
             lines.append(entry.description)
             failed = True
             continue
         account, sign_in = entry
-        found = True
+        issuers.add(sign_in.provider.issuer)
         client = sign_in.client(account)
         try:
             result = repr(TokenRenewer(client=client, account=account, storage=storage).logout(sign_in.token))
         except AuthnbError as error:  # the others are ended all the same
             result, failed = error.description, True
         lines.append(f"{describe_account(account, sign_in)}: {result}")
-    if not found:
-        lines.append(nobody(provider, profile))
-    return [printable(line, _LINE) for line in lines], found and not failed
+    return [printable(line, _LINE) for line in lines], issuers, failed
 
 
 def find_sign_ins(

@@ -257,7 +257,8 @@ def test_a_redirect_elsewhere_or_in_a_circle_is_not_followed(server: Server, loc
     server.text(OPENID, "", 302, Location="/a")
     server.text("/a", "", 302, Location="/b")
     server.text("/b", "", 302, Location="/a")
-    assert refused(server).error == "unreachable"
+    error = refused(server)
+    assert (error.error, "in a circle" in error.description) == ("invalid_response", True)
 
 
 def test_a_network_with_a_page_of_its_own(server: Server) -> None:
