@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from authnb.errors import ProviderError
 from authnb.oauth.challenge import read_challenges
+from authnb.oauth.scope import SCOPE_TOKEN
 from authnb.transport import documents
 from authnb.transport.addresses import MAX_ADDRESS, is_readable_address, points_here_from
 from authnb.transport.bounded import RESPONSE_TIMEOUT
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _UNAUTHORIZED = 401
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _MAX_SERVERS = 20  # authorization servers that a person is asked to choose from
 _NAME, _ADDRESS = 80, 200  # characters that are shown of a name, and of an address
 _GIVE_ISSUER = (
@@ -152,7 +151,7 @@ def _challenge(url: str, response_timeout: float) -> _Challenge:
         if "scope" in each
     ]
     words = scopes[0].split() if scopes else []
-    if not all(_SCOPE_TOKEN.fullmatch(word) for word in words) or len(" ".join(words)) > MAX_ADDRESS:
+    if not all(SCOPE_TOKEN.fullmatch(word) for word in words) or len(" ".join(words)) > MAX_ADDRESS:
         raise _invalid(url, f"the scope that it asks for is malformed: {printable(scopes[0], _ADDRESS)!r}")
     return _Challenge(response.status_code, named[0] if named else None, " ".join(words) if words else None)
 
@@ -223,7 +222,7 @@ def _authorization_servers(document: Mapping[str, Any], url: str) -> tuple[str, 
 
 def _scopes(document: Mapping[str, Any], url: str) -> tuple[str, ...]:
     named = _strings(document, "scopes_supported", url)
-    if not all(_SCOPE_TOKEN.fullmatch(scope) for scope in named) or len(" ".join(named)) > MAX_ADDRESS:
+    if not all(SCOPE_TOKEN.fullmatch(scope) for scope in named) or len(" ".join(named)) > MAX_ADDRESS:
         raise _invalid(url, "scopes_supported in its metadata is malformed or too long; or give scope=")
     return named
 

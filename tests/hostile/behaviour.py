@@ -33,7 +33,8 @@ HERE = (
 class Behaviour:
     """A behaviour, the mode of the sign-in it is run in, and the expected error code.
 
-    ``far``: of a provider on another machine, rather than on this one. The mode ``form`` begins with a sign-up form.
+    ``far``: of a provider on another machine, rather than on this one. The mode ``form`` begins with a sign-up form,
+    ``api`` with the address of an API and nothing else.
     """
 
     name: str

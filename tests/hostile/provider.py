@@ -36,6 +36,9 @@ OTHER_CURVE = jwk.generate_key("EC", "P-384", {"kid": "curve"}, private=True)
 FAR_HOST = "id.example.org"  # of issuers that are not on this machine
 ACCESS_TOKEN, REFRESH_TOKEN, CODE, DEVICE_CODE = "at-SECRET", "rt-SECRET", "code-SECRET", "dc-SECRET"
 PASSWORD = "pw-SECRET"
+CLIENT_SECRET, REGISTRATION_TOKEN = "cs-SECRET", "rat-SECRET"
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 Body = bytes | Iterable[bytes]
 
@@ -107,12 +110,16 @@ class Scenario:
             "device_authorization_endpoint": f"{issuer}/device",
             "userinfo_endpoint": f"{issuer}/userinfo",
             "jwks_uri": f"{issuer}/jwks",
+            "registration_endpoint": f"{issuer}/register",
             "authorization_response_iss_parameter_supported": True,
             "authnb_signup": {
                 "endpoint": f"{issuer}/signup",
                 "fields": [{"name": "name"}, {"name": "password", "kind": "password"}],
             },
         }
+        # Of the API, whose address is the issuer's
+        self.resource: dict[str, Any] = {"resource": issuer, "authorization_servers": [issuer]}
+        self.registration: dict[str, Any] = {"client_id": CLIENT}
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {"alg": "RS256", "kid": "one"}
         self.key: Any = KEY
@@ -175,10 +182,19 @@ class Scenario:
             "signup": lambda: {"name": "ada"},
             "token": lambda: present({**self.token, "id_token": self.id_token()}),
             "authorize": lambda: self.authorized(query),
+            "oauth-protected-resource": lambda: present(self.resource),
+            "register": lambda: present(self.registration),
         }
         if name in self.overrides:
             return self.overrides[name]()
+        if not name:
+            return Answer(401, b"", {"WWW-Authenticate": self.challenge()})
         return as_json(honest[name]()) if name in honest else Answer(404, b"not here")
+
+    def challenge(self) -> str:
+        """What the API says to who has no token."""
+        base, _, name = self.issuer.rpartition("/")
+        return f'Bearer resource_metadata="{base}{WELL_KNOWN}/{name}", scope="openid profile"'
 
     def authorized(self, query: str) -> list[str]:
         """Where the browser is to go, told instead of sent: the test is the browser."""
@@ -191,6 +207,11 @@ class Scenario:
 def present(members: dict[str, Any]) -> dict[str, Any]:
     """The members whose value is not None."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def jwt(claims: dict[str, Any]) -> str:
+    """An access token as of RFC 9068."""
+    return f"{encode({'alg': 'RS256', 'typ': 'at+jwt'})}.{encode(claims)}.c2lnbmF0dXJl"
 
 
 def at_hash(value: str) -> str:

@@ -167,14 +167,11 @@ def run(server: Server, behaviour: Behaviour) -> Outcome:
         seen.append(shown(login))
 
     begin = authnb.signup if behaviour.mode == "form" else authnb.login
-    login = begin(
-        scenario.issuer,
-        client_id=CLIENT,
-        mode=behaviour.mode,
-        view=None,
-        storage=storage,
-        scope="openid profile",
-    )
+    named: dict[str, Any] = {"issuer": scenario.issuer, "client_id": CLIENT, "scope": "openid profile"}
+    if behaviour.mode == "api":
+        named = {"api": scenario.issuer}
+    mode: Any = "loopback" if behaviour.mode == "api" else behaviour.mode
+    login = begin(**named, mode=mode, view=None, storage=storage)
     if behaviour.mode == "form":
         fill_in(login, look)
     port = browse(login, look)

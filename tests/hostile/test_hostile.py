@@ -13,7 +13,16 @@ import pytest
 import requests
 from behaviour import EVIL, Behaviour
 from behaviours import HOSTILE, LAWFUL
-from provider import ACCESS_TOKEN, CODE, DEVICE_CODE, FOREIGN_ORIGIN, PASSWORD, REFRESH_TOKEN
+from provider import (
+    ACCESS_TOKEN,
+    CLIENT_SECRET,
+    CODE,
+    DEVICE_CODE,
+    FOREIGN_ORIGIN,
+    PASSWORD,
+    REFRESH_TOKEN,
+    REGISTRATION_TOKEN,
+)
 from runner import run_all
 from table import table
 
@@ -26,7 +35,10 @@ if TYPE_CHECKING:
 
     from runner import Outcome
 
-SECRETS = (ACCESS_TOKEN, REFRESH_TOKEN, CODE, DEVICE_CODE, PASSWORD)
+SECRETS = (
+    *(ACCESS_TOKEN, REFRESH_TOKEN, CODE, DEVICE_CODE),
+    *(PASSWORD, CLIENT_SECRET, REGISTRATION_TOKEN),
+)
 
 
 @pytest.fixture(scope="module")

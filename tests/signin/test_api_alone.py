@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +19,7 @@ from api_alone import (
     jwt,
     once,
 )
+from network import Network
 from servers import Server
 from support import nobody_listens, wait_for
 
@@ -28,6 +32,7 @@ from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from authnb.session.session import Session
     from authnb.signin.login import Login
@@ -484,6 +489,77 @@ def test_more_scope_than_was_granted_is_a_new_sign_in(lab: ApiAlone) -> None:
     assert lab.sent("authorize")["scope"] == "read admin"
     assert session.client_id == "client-2", "the first may not ask for it"
     assert set(lab.clients["client-2"]["scope"].split()) == {"read", "write", "admin"}
+
+
+# Counted
+
+FAR_API, FAR_ISSUER = "https://data.example.org/v1", "https://id.example.org"
+FAR_METADATA = f"data.example.org{WELL_KNOWN}/v1"
+SECOND_PROCESS = """
+import sys, authnb
+login = authnb.login(api=sys.argv[1], mode="device", view=None, remember=True)
+print(login.wait(30).client_id, login.remembered)
+"""
+
+
+def serve_far(network: Network) -> None:
+    """An API and a provider on other hosts, which let their documents be kept for an hour."""
+    kept = {"Cache-Control": "max-age=3600"}
+    device = {"device_code": "d", "user_code": "WDJB-MJHT", "verification_uri": f"{FAR_ISSUER}/code"}
+    answers: dict[str, Any] = {
+        f"{FAR_METADATA}": {"resource": FAR_API, "authorization_servers": [FAR_ISSUER]},
+        f"id.example.org{OPENID}": {
+            "issuer": FAR_ISSUER,
+            **{
+                name: f"{FAR_ISSUER}/{path}"
+                for name, path in {
+                    "authorization_endpoint": "authorize",
+                    "token_endpoint": "token",
+                    "registration_endpoint": "register",
+                    "device_authorization_endpoint": "device",
+                }.items()
+            },
+        },
+        "id.example.org/register": {"client_id": "c-1"},
+        "id.example.org/device": {**device, "expires_in": 600, "interval": 1},
+        "id.example.org/token": {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 3600},
+    }
+    for where, answer in answers.items():
+        host, _, path = where.partition("/")
+        headers = kept if "well-known" in path else {}
+        network.documents[f"https://{host}:443/{path}"] = json.dumps(answer).encode(), headers
+    network.redirects["https://data.example.org:443/v1"] = 401, ""
+    challenge = {"WWW-Authenticate": f'Bearer resource_metadata="https://{FAR_METADATA}"'}
+    network.documents["https://data.example.org:443/v1"] = b"", challenge
+
+
+def test_requests_are_as_few_as_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cold: 6; with documents and registration kept: 3; with the sign-in stored, in a second process: none.
+
+    The challenge itself may not be kept (RFC 9111 section 3), and it may ask for another scope today.
+    """
+    with Network(tmp_path) as network:
+        monkeypatch.setenv("HTTPS_PROXY", network.proxy)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", network.ca_file)
+        serve_far(network)
+        asked: dict[str, list[str]] = {}
+        for name, profile in (("cold", "first"), ("warm", "second")):
+            network.received.clear()
+            login = authnb.login(api=FAR_API, mode="device", view=None, remember=True, profile=profile)
+            assert login.wait(30).client_id == "c-1"
+            asked[name] = [request.path for request in network.received]
+        network.received.clear()
+        command = SECOND_PROCESS.replace("remember=True", "remember=True, profile='first'")
+        second = subprocess.run(
+            [sys.executable, "-c", command, FAR_API], check=True, capture_output=True, text=True
+        )
+        asked["second process"] = [request.path for request in network.received]
+    assert second.stdout == "c-1 True\n"
+    assert asked == {
+        "cold": ["/v1", f"{WELL_KNOWN}/v1", OPENID, "/register", "/device", "/token"],
+        "warm": ["/v1", "/device", "/token"],
+        "second process": [],
+    }
 
 
 @pytest.mark.parametrize(
