@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 from weakref import WeakKeyDictionary
 
 from aiohttp.client_middlewares import ClientHandlerType  # noqa: TC002 - since 3.12, the first with middlewares
 
-from authnb.adapters.event_loop import fresh_token, token_after_401
+from authnb.adapters.event_loop import fresh_token, token_after_401, token_after_refusal
 from authnb.errors import AuthnbError
 from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.localhost import literal_url
@@ -56,13 +55,20 @@ class TokenMiddleware:
             return await handler(request)
         retries = self._auth.tokens_after_401(token)
         response = await self._send(request, url, handler, token)
-        while response.status == HTTPStatus.UNAUTHORIZED and not getattr(request.body, "consumed", False):
+        while self._auth.renewal_helps(response.status, _challenge(response)) and _can_resend(request):
             next_token = await token_after_401(self._auth, token, retries)
             if next_token is None:
                 break
             token = next_token
             response.release()
             response = await self._send(request, url, handler, token)
+        if self._auth.asks_for_more(response.status, _challenge(response)):
+            newer = await token_after_refusal(self._auth, token)
+            if newer is not None and _can_resend(request):
+                token = newer
+                response.release()
+                response = await self._send(request, url, handler, token)
+            self._auth.refusal(response.status, _challenge(response), url, token)
         if response.status in {301, 302, 303, 307, 308} and (task := asyncio.current_task()) is not None:
             target = urljoin(url, response.headers.get("Location", ""))
             self._redirects[task] = str(type(request.url)(target))
@@ -93,3 +99,11 @@ class TokenMiddleware:
                 )
             )
         return response
+
+
+def _challenge(response: ClientResponse) -> str | None:
+    return ", ".join(response.headers.getall("WWW-Authenticate", [])) or None
+
+
+def _can_resend(request: ClientRequest) -> bool:
+    return not getattr(request.body, "consumed", False)

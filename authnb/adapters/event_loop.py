@@ -55,6 +55,11 @@ async def token_after_401(auth: Authenticator, sent: Token, retries: Iterator[To
     return next(retries, None)  # there is a newer token: this takes no request
 
 
+async def token_after_refusal(auth: Authenticator, sent: Token) -> Token | None:
+    """As ``auth.token_after_refusal(sent)``, without blocking the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, auth.token_after_refusal, sent)
+
+
 class _SharedCall:
     """A call on a thread, whose outcome each task gets that waits for it when its turn comes.
 

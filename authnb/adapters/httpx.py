@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from authnb.adapters.event_loop import fresh_token, token_after_401
+from authnb.adapters.event_loop import fresh_token, token_after_401, token_after_refusal
 from authnb.transport.exchange import HTTPExchange, notify, observers
 from authnb.transport.localhost import literal_url
 
@@ -43,8 +42,15 @@ class _TokenFlow:
         token = self._auth.fresh_token(url)
         retries = self._auth.tokens_after_401(token)
         response = _observe((yield _authorize(request, url, token)))
-        while _can_retry(request, response) and (next_token := next(retries, None)):
-            response = _observe((yield _authorize(request, url, next_token)), response)
+        while self._can_retry(request, response) and (next_token := next(retries, None)):
+            token = next_token
+            response = _observe((yield _authorize(request, url, token)), response)
+        if self._asks_for_more(request, response):
+            newer = self._auth.token_after_refusal(token)
+            if newer is not None and _is_in_memory(request):
+                token = newer
+                response = _observe((yield _authorize(request, url, token)), response)
+            self._report(url, response, token)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """As `sync_auth_flow`, with renewals on a thread, off the event loop."""
@@ -53,11 +59,31 @@ class _TokenFlow:
         token = await fresh_token(self._auth, url)
         retries = self._auth.tokens_after_401(token)
         response = _observe((yield _authorize(request, url, token)))
-        while _can_retry(request, response) and (
+        while self._can_retry(request, response) and (
             next_token := await token_after_401(self._auth, token, retries)
         ):
             token = next_token
             response = _observe((yield _authorize(request, url, token)), response)
+        if self._asks_for_more(request, response):
+            newer = await token_after_refusal(self._auth, token)
+            if newer is not None and _is_in_memory(request):
+                token = newer
+                response = _observe((yield _authorize(request, url, token)), response)
+            self._report(url, response, token)
+
+    def _can_retry(self, request: Any, response: Any) -> bool:
+        helps = self._auth.renewal_helps(response.status_code, response.headers.get("WWW-Authenticate"))
+        return helps and _carried(request, response) and _is_in_memory(request)
+
+    def _asks_for_more(self, request: Any, response: Any) -> bool:
+        asks = self._auth.asks_for_more(response.status_code, response.headers.get("WWW-Authenticate"))
+        return asks and _carried(request, response)
+
+    def _report(self, url: str, response: Any, token: Token) -> None:
+        """Show that the API asks for more; the error is in the response's ``extensions``."""
+        header = response.headers.get("WWW-Authenticate")
+        if (error := self._auth.refusal(response.status_code, header, url, token)) is not None:
+            response.extensions["step_up_required"] = error
 
 
 def auth(source: Source) -> Any:
@@ -117,12 +143,9 @@ def _observe(response: Any, previous: Any = None) -> Any:
     return response
 
 
-def _can_retry(request: Any, response: Any) -> bool:
-    if response.status_code != HTTPStatus.UNAUTHORIZED:
-        return False
-    # httpx removes the token on a redirect to another origin
-    carried = response.request.headers.get("Authorization") == request.headers["Authorization"]
-    return carried and _is_in_memory(request)
+def _carried(request: Any, response: Any) -> bool:
+    """Whether the token went to where the response comes from: httpx removes it on a redirect to another origin."""
+    return bool(response.request.headers.get("Authorization") == request.headers["Authorization"])
 
 
 def _is_in_memory(request: Any) -> bool:

@@ -65,6 +65,18 @@ class Authenticator(Protocol):
     def tokens_after_401(self, token: Token) -> Iterator[Token]:
         """Tokens to retry with after a 401."""
 
+    def asks_for_more(self, status: int, header: str | None) -> bool:
+        """Whether a response with this ``WWW-Authenticate`` says that the sign-in is not enough."""
+
+    def renewal_helps(self, status: int, header: str | None) -> bool:
+        """Whether a renewed token may be answered otherwise."""
+
+    def token_after_refusal(self, token: Token) -> Token | None:
+        """Another token than this one, which was not enough, if there is one by now; may take a request."""
+
+    def refusal(self, status: int, header: str | None, url: str, token: Token) -> Exception | None:
+        """The error for a response to a call with this token for which the sign-in is not enough."""
+
 
 class Source(Protocol):
     """A session, for adapters that are asked for a token."""

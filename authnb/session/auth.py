@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from authnb.session.renewal import TokenRenewer
 
 UNAUTHORIZED = 401
-_REFUSED = {401, 403}
 _RETRIES = 4  # after a 401; the last two only if the token expired on its way
 _REJECTED_TOKEN_BACKOFF = 60.0  # seconds without a renewal for a 401 to a token that was just renewed
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -342,6 +341,19 @@ class TokenAuth(OAuth2Auth):
         current: Token | None = self.token
         return None if current is token else current
 
+    @staticmethod
+    def asks_for_more(status: int, header: str | None) -> bool:
+        """Whether a response with this ``WWW-Authenticate`` says that the sign-in is not enough."""
+        return read_requirement(status, header, "") is not None
+
+    @staticmethod
+    def renewal_helps(status: int, header: str | None) -> bool:
+        """Whether a renewed token may be answered otherwise: after a 401, unless it asks for the person (RFC 9470)."""
+        if status != UNAUTHORIZED:
+            return False
+        requirement = read_requirement(status, header, "")
+        return requirement is None or requirement.error != AUTHENTICATION_ERROR
+
     def refusal(self, status: int, header: str | None, url: str, token: Token) -> StepUpRequired | None:
         """The error for a response to a call with this token, if the sign-in is not enough; None for any other.
 
@@ -388,7 +400,8 @@ class TokenAuth(OAuth2Auth):
         retries = self.tokens_after_401(sent)
         # After a redirect to another origin the request has no token, and gets none
         carried = request.headers.get("Authorization") == sent.authorization
-        while carried and _renewal_helps(response) and _can_resend(request):
+        header = response.headers.get("WWW-Authenticate")
+        while carried and self.renewal_helps(response.status_code, header) and _can_resend(request):
             observe_api(response, **kwargs)  # in order: before the renewal
             try:
                 token = next(retries, None)
@@ -398,7 +411,8 @@ class TokenAuth(OAuth2Auth):
             if token is None:
                 break
             response, sent = _send_again(response, token, **kwargs), token
-        if carried and response.status_code in _REFUSED:
+            header = response.headers.get("WWW-Authenticate")
+        if carried and self.asks_for_more(response.status_code, header):
             response = self._handle_refusal(sent, response, **kwargs)
         if observe_api not in request.hooks["response"]:  # not one of our sessions
             observe_api(response, **kwargs)
@@ -409,16 +423,12 @@ class TokenAuth(OAuth2Auth):
 
         The error is raised by the ``raise_for_status()`` of the response.
         """
-        request, header = response.request, response.headers.get("WWW-Authenticate")
-        url = str(request.url)
-        if read_requirement(response.status_code, header, url) is None:
-            return response
+        request, url = response.request, str(response.request.url)
         token = self.token_after_refusal(sent)
         if token is not None and _can_resend(request):
             observe_api(response, **kwargs)
             response, sent = _send_again(response, token, **kwargs), token
-            header = response.headers.get("WWW-Authenticate")
-        error = self.refusal(response.status_code, header, url, sent)
+        error = self.refusal(response.status_code, response.headers.get("WWW-Authenticate"), url, sent)
         if error is not None and type(response) is requests.Response:
             response.__class__ = RefusedResponse
             vars(response)["step_up_required"] = error
@@ -450,14 +460,6 @@ def _send_again(response: requests.Response, token: Token, **kwargs: Any) -> req
     result.request = retry
     result.history = [*response.history, response]
     return result
-
-
-def _renewal_helps(response: requests.Response) -> bool:
-    """Whether a renewed token may be answered otherwise: after a 401, unless it asks for the person (RFC 9470)."""
-    if response.status_code != UNAUTHORIZED:
-        return False
-    requirement = read_requirement(UNAUTHORIZED, response.headers.get("WWW-Authenticate"), "")
-    return requirement is None or requirement.error != AUTHENTICATION_ERROR
 
 
 def _can_resend(request: requests.PreparedRequest) -> bool:
