@@ -7,7 +7,7 @@ import pytest
 from demo_session import sign_in
 from token_endpoint_proxy import TokenEndpointProxy
 
-from authnb.demo import DemoProvider
+from authnb.demo import DemoProvider, accounts
 from authnb.flows import redirect_uris
 from authnb.signin import hosts
 from authnb.storage.base import MemoryStorage
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authnb.session.session import Session
+
+# At its real cost a password takes a tenth of a second, twice in each sign-in of a newcomer: a fifth of all that the
+# tests compute. test_demo_accounts.py looks at the real one
+accounts.HASH_METHOD = "scrypt:1024:8:1"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

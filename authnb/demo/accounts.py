@@ -19,6 +19,7 @@ from authnb.demo.database.models import BROWSER_LIFETIME, FORGIVEN_AFTER, Accoun
 FREE_FAILURES = 2
 LONGEST_WAIT = 60.0
 _MOST_KNOWN = 4  # accounts that a browser is known for
+HASH_METHOD = "scrypt"  # at the cost that Werkzeug chose
 # A password takes a core for a tenth of a second. More at once than there are cores would be done no sooner, and
 # whoever wants something else would wait with them.
 HASHING = threading.Semaphore(os.cpu_count() or 1)
@@ -169,7 +170,7 @@ def _key(name: str) -> str:
 
 def _hash(password: str) -> str:
     with HASHING:
-        return generate_password_hash(password)
+        return generate_password_hash(password, HASH_METHOD)
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -18,6 +20,16 @@ def test_sign_up_leads_to_the_sign_in_page_with_the_name_filled_in(demo: DemoPro
     assert (page.status, page.title) == (200, "Sign in")
     assert page.field("name")["value"] == "ada"
     assert "Welcome, ada" in page.soup.select_one("[role=status]").text
+
+
+def test_passwords_are_kept_as_hashes_that_take_their_time() -> None:
+    """By scrypt (RFC 7914) with N=2^15 or more, in a process in which the tests set nothing."""
+    code = "from authnb.demo import accounts; print(accounts._hash('a password'))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    method, size, _, _ = said.partition("$")[0].split(":")
+    assert method == "scrypt"
+    assert int(size) >= 2**15
+    assert "a password" not in said
 
 
 def test_signing_in_shows_who_it_is(demo: DemoProvider) -> None:
