@@ -25,17 +25,19 @@ FOR_INSTALLERS = ("PIP_PROXY", "npm_config_https_proxy")
 # Run by `make clients` and `make clusters`, in the environments that have these libraries
 WITH_OTHER_LIBRARIES = {"12_one_sign_in.ipynb": "mcp", "13_workers.ipynb": "distributed"}
 
-# Files that take half a minute or more, most of it in processes of their own. They begin first: the last file to end
-# decides when all have ended, as one worker runs a whole file (--dist loadfile)
+# Files that take a quarter of a minute or more, most of it in processes of their own. They begin first: the last file
+# to end decides when all have ended, as one worker runs a whole file (--dist loadfile)
 LONGEST = [
     "machines/test_machines.py",
     "cli/test_lab.py",
+    "storage/test_kills.py",
     "bench/test_bench.py",
-    "cli/test_agent.py",
     "signin/test_nobody_there.py",
+    "cli/test_agent.py",
     "signin/test_unanswered.py",
-    "signin/test_topologies.py",
     "typed/test_typed.py",
+    "project/test_sdist.py",
+    "signin/test_topologies.py",
     "session/test_states.py",
     "signin/test_unattended.py",
 ]
