@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from code_blocks import Block, Page
+from dask_clusters import local_cluster
 from demo_session import sign_in
+from measurement_api import ROWS, MeasurementAPI
 from support import folder_for_sockets
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ async def test_dask(block: Block, demo: DemoProvider) -> None:
     names: dict[str, Any] = {"api": api}
     await smaller.run(names)
     assert names["found"] == api.get("/measurements", params={"limit": 1000}).json()["measurements"]
+
+
+@PAGE.block("Collections")
+async def test_collections(block: Block, demo: DemoProvider) -> None:
+    with MeasurementAPI(demo.issuer) as server, local_cluster(n_workers=1) as client:
+        names = {"api": sign_in(demo, api=server.url), "client": client}
+        await block.replacing({"https://api.example.org": server.url}).run(names)
+    assert names["rows"] == len(ROWS)
 
 
 @PAGE.block("Ray")
