@@ -231,6 +231,14 @@ async def test_a_storage_of_ones_own(block: Block, demo: DemoProvider, tmp_path:
 
 
 @pytest.mark.usefixtures("_ada_signs_in")
+@REGISTER.block("Whether you must")
+async def test_the_address_of_an_api_is_enough(block: Block, demo: DemoProvider) -> None:
+    names: dict[str, Any] = {"authnb": authnb}
+    await block.replacing({"https://data.example.org/v1": demo.api}).run(names)
+    assert names["api"].get("/measurements").ok
+
+
+@pytest.mark.usefixtures("_ada_signs_in")
 @REGISTER.block("Auth0", 1)
 async def test_auth0_is_told_the_audience(block: Block, server: Server) -> None:
     provider = Auth0(server)

@@ -39,11 +39,19 @@ def test_every_python_block_has_a_test() -> None:
 
 @pytest.mark.usefixtures("_ada_signs_in")
 @README.block("authnb")
+async def test_the_address_of_an_api_is_enough(block: Block, demo: DemoProvider) -> None:
+    """An API that says itself where its users sign in, at a provider that registers clients."""
+    rows, *_ = await block.replacing({"https://data.example.org/v1": demo.api}).run({})
+    assert rows["measurements"]
+
+
+@pytest.mark.usefixtures("_ada_signs_in")
+@README.block("authnb", 2)
 async def test_one_line_gives_a_session_and_verified_claims(
     block: Block, demo: DemoProvider, api: MeasurementAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An OAuth2Session whose relative addresses start at ``api=``, and the claims of the ID token."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"authnb": authnb}
     here = {"https://id.example.org": demo.issuer, "https://api.example.org": api.url}
     rows, *_ = await block.replacing({**here, "my-notebook": demo.client_id}).run(names)
     assert rows == ROWS
