@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,7 @@ from documented import CLIENT, Documented
 from measurement_api import ROWS, MeasurementAPI
 from oddities import Auth0
 from servers import Server
-from support import free_port, wait_for
+from support import free_port, require, wait_for
 from traitlets.config import Config
 
 import authnb
@@ -34,7 +37,6 @@ from authnb.storage.files import FileStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from authnb.demo import DemoProvider
 
@@ -215,6 +217,38 @@ async def test_a_file_for_a_job(block: Block, demo: DemoProvider, tmp_path: Path
     session.logout()
     assert await asyncio.to_thread(names["agent"].wait, 60) == 1
     assert not (tmp_path / "token").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are those of POSIX systems")
+@SESSION.block("Batch jobs", 3)
+async def test_a_job_reads_the_file(
+    block: Block, demo: DemoProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the commands of the page, as they stand there."""
+    session = await asyncio.to_thread(sign_in, demo, storage=FileStorage())
+    page = (ROOT / block.page).read_text(encoding="utf-8")
+    agent, curl = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": programs}
+    require("curl")
+
+    def run(commands: str) -> bytes:
+        shell = [require("sh"), "-ec", commands]
+        return subprocess.run(shell, env=environment, stdout=subprocess.PIPE, check=True).stdout
+
+    await asyncio.to_thread(run, agent)
+    file = tmp_path / "job" / "token"
+    await asyncio.to_thread(wait_for, file.exists, "the file")
+    response = await asyncio.to_thread(run, curl.replace("https://api.example.org", demo.api))
+    assert json.loads(response)["measurements"]
+    monkeypatch.setenv("AUTHNB_TOKEN_FILE", str(file))
+    names: dict[str, Any] = {"authnb": authnb}
+    addresses = {"https://id.example.org": demo.issuer, "https://api.example.org": demo.api}
+    await block.replacing(addresses).run(names)
+    assert names["api"].get("/measurements").ok
+    assert names["api"].token["access_token"] == file.read_text()
+    session.logout()
+    await asyncio.to_thread(wait_for, lambda: not file.exists(), "the agent to end")
 
 
 @SESSION.block("Storage")
