@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -394,6 +396,28 @@ _UNENCRYPTED = (
 )
 
 
+def _is_encrypted() -> bool:
+    """Whether Ray uses TLS: by the variable that turns it on, and by the head node, for Ray reads that only once."""
+    import ray  # noqa: PLC0415 - it was given to us
+
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in {"1", "true"}:
+        return False
+    if ray.util.client.ray.is_connected():
+        return True
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        context = ssl.create_default_context(cafile=os.environ["RAY_TLS_CA_CERT"])
+        context.load_cert_chain(os.environ["RAY_TLS_SERVER_CERT"], os.environ["RAY_TLS_SERVER_KEY"])
+        context.check_hostname = False  # with whom Ray talks it has checked itself
+        with (
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CALL) as connection,
+            context.wrap_socket(connection),
+        ):
+            return True
+    except (OSError, KeyError):
+        return False
+
+
 def open_channel(target: Any, *, allow_unencrypted: bool) -> RayChannel:  # noqa: ARG001 - the module
     """The channel to the Ray cluster to which this process is connected."""
     import ray  # noqa: PLC0415 - it was given to us
@@ -402,7 +426,7 @@ def open_channel(target: Any, *, allow_unencrypted: bool) -> RayChannel:  # noqa
         raise ShareError(
             "unreachable", "This process is not connected to Ray. Call ray.init(…), then share the session."
         )
-    if allow_unencrypted or os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
+    if allow_unencrypted or _is_encrypted():
         return RayChannel(confined=False)
     if ray.util.client.ray.is_connected():
         raise ShareError("insecure_channel", f"The session was not shared by Ray Client: {_UNENCRYPTED}")

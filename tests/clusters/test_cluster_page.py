@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ray
-from code_blocks import Block, Page
+import test_ray  # noqa: F401 - it has the test of the block with Ray, and a Ray
+from cluster_page import PAGE
 from dask_clusters import local_cluster
 from demo_session import sign_in
 from measurement_api import ROWS, MeasurementAPI
-from support import folder_for_sockets
 
 if TYPE_CHECKING:
-    from authnb.demo import DemoProvider
+    from code_blocks import Block
 
-PAGE = Page("docs/cluster.md")
+    from authnb.demo import DemoProvider
 
 
 def test_every_python_block_has_a_test() -> None:
@@ -41,18 +40,3 @@ async def test_collections(block: Block, demo: DemoProvider) -> None:
         names = {"api": sign_in(demo, api=server.url), "client": client}
         await block.replacing({"https://api.example.org": server.url}).run(names)
     assert names["rows"] == len(ROWS)
-
-
-@PAGE.block("Ray")
-async def test_ray(block: Block, demo: DemoProvider) -> None:
-    api = sign_in(demo)
-    names: dict[str, Any] = {"api": api}
-    with folder_for_sockets() as folder:
-        options = f"num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir={folder!r}"
-        smaller = block.replacing({"ray.init()": f"ray.init({options})", "5000": "1000"})
-        try:
-            await smaller.run(names)
-        finally:
-            ray.shutdown()
-    rows = [row for page in names["pages"] for row in page]
-    assert rows == api.get("/measurements", params={"limit": 1000}).json()["measurements"]

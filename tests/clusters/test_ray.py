@@ -1,11 +1,12 @@
 """A sign-in shared with a Ray cluster: tasks and actors have access tokens, and this process renews them.
 
-One Ray for all tests, with the processes of a node each.
+One Ray for all tests.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import secrets
@@ -14,15 +15,21 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 import ray
+import ray.util.state
+import requests
+from cluster_page import PAGE
 from demo_session import sign_in
-from support import folder_for_sockets, free_port, give_up, wait_for
+from ray._raylet import GcsClient
+from ray_clusters import WORKERS, Cluster, files_of, found_in_memory, start
+from support import folder_for_sockets, wait_for
 from token_endpoint_proxy import TokenEndpointProxy
 
 import authnb
@@ -30,76 +37,29 @@ from authnb.demo import DemoProvider
 from authnb.demo.running import RunningProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-WORKERS = 4
+    from code_blocks import Block
+
+    from authnb.cluster.share import Share
+    from authnb.session.session import Session
+
 LIFETIME = 2  # seconds
-EXPIRIES = 8
-STARTS = 8  # attempts
-PORTS = ("metrics-export", "dashboard-agent-grpc", "dashboard-agent-listen", "runtime-env-agent")
-
-
-class Cluster:
-    """A Ray of one node; its address and the folder with all that it writes."""
-
-    def __init__(self, address: str, folder: Path, head: psutil.Process) -> None:
-        self.address, self.folder, self.head = address, folder, head
-
-    def processes(self) -> list[psutil.Process]:
-        """All of the node's, workers too."""
-        return self.head.children(recursive=True)
+EXPIRIES = 5
+ELSEWHERE = "127.0.0.2"  # the address of a second node
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Started by a command, so that it outlives drivers; this process is one."""
-    # Comes with Jupyter, and is loaded by each process of Ray, where it takes longer than all else
-    slow = tmp_path_factory.mktemp("slow")
-    (slow / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n")
-    with pytest.MonkeyPatch.context() as environment, folder_for_sockets() as folder:
-        environment.setenv("PYTHONPATH", str(slow), prepend=os.pathsep)
-        for number in range(STARTS):
-            if (started := _start(Path(folder, str(number)))) is not None:
-                break
-        else:
-            give_up("Ray does not start: this machine is too busy")
+def cluster() -> Iterator[Cluster]:
+    """One for all tests; this process is a driver."""
+    with folder_for_sockets() as folder:
+        started = start(Path(folder), dashboard=True)
         try:
             ray.init(started.address, log_to_driver=False, namespace="tests")
             yield started
         finally:
             ray.shutdown()
-            _end(started.head)
-
-
-def _start(folder: Path) -> Cluster | None:
-    """A Ray; None if a process of it was not there after the 15 seconds that Ray waits for its agents."""
-    port, ports = free_port(), [f"--{name}-port={free_port()}" for name in PORTS]
-    command = [
-        *(Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}"),
-        *(*ports, "--min-worker-port=0", "--max-worker-port=0"),  # any but the others
-        *(f"--temp-dir={folder}", f"--num-cpus={WORKERS}", "--object-store-memory=80000000"),
-        *("--include-dashboard=false", "--disable-usage-stats"),
-    ]
-    folder.mkdir()
-    output = folder / "output"
-    with output.open("wb") as file:
-        head = psutil.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-    wait_for(lambda: b"runtime started" in output.read_bytes() or head.poll() is not None, "Ray", 120)
-    if head.poll() is None:
-        return Cluster(f"127.0.0.1:{port}", folder, head)
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if any(f"{folder}/" in argument for argument in process.cmdline()):
-                process.kill()
-    return None
-
-
-def _end(head: psutil.Popen) -> None:
-    processes = head.children(recursive=True)
-    head.terminate()
-    _, left = psutil.wait_procs([head, *processes], 20)
-    for process in left:
-        process.kill()
+            started.close()
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +98,15 @@ class Reader:
 
     def token(self) -> dict[str, Any]:
         return dict(self.api.token)
+
+    def used(self) -> str:
+        sent = self.api.get("/stations").request.headers["Authorization"]
+        return str(sent).removeprefix("Bearer ")
+
+    def start_program(self, text: str) -> None:
+        """One that ends with this process."""
+        command = [sys.executable, "-c", "input()", text]
+        self.program = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def plant(self, text: str) -> None:
         self.planted = text
@@ -210,7 +179,7 @@ def test_an_actor_that_is_gone_comes_back(fleeting: DemoProvider, gone: str) -> 
 
 
 def test_no_refresh_token_leaves_this_process(cluster: Cluster, demo: DemoProvider) -> None:
-    """The access token is in workers and the share's actor, neither is in another process of Ray, nor in its files."""
+    """The access token is in workers and the share's actor, neither is in another process of Ray."""
     api = sign_in(demo)
     planted = secrets.token_hex(16)
     with api.share_with(ray) as share:
@@ -220,14 +189,209 @@ def test_no_refresh_token_leaves_this_process(cluster: Cluster, demo: DemoProvid
         ray.get(reader.plant.remote(planted))
         access_token, refresh_token = str(api.token["access_token"]), str(api.token["refresh_token"])
         assert access_token not in f"{share!r} {share.reference}"
-        with_planted, with_access, with_refresh = _found(cluster, planted, access_token, refresh_token)
+        with_planted, with_access, with_refresh = found_in_memory(
+            cluster, planted, access_token, refresh_token
+        )
         assert worker in with_planted  # it is seen where it is
         assert with_access == {worker, actor}
         assert with_refresh == set()
-        wait_for(lambda: _files_with(cluster, planted), "what was printed to be in the logs")
-        assert not _files_with(cluster, access_token)
-        assert not _files_with(cluster, refresh_token)
     ray.kill(reader)
+
+
+PLANTED = f"planted-{secrets.token_hex(16)}"
+
+
+class Work:
+    """What was done under a share, with a text planted where a token could be."""
+
+    def __init__(self, cluster: Cluster, api: Session, share: Share) -> None:
+        self.cluster, self.share, self.tokens = cluster, share, {str(api.token["access_token"])}
+        planted = PLANTED
+
+        @ray.remote
+        def work() -> Any:
+            assert api.get("/stations").ok
+            api.token = {**api.token, "expires_at": 0}
+            assert api.get("/stations").ok
+            print(planted, flush=True)
+            return api, repr(api.token), api.requests_auth
+
+        @ray.remote(max_retries=0)
+        def fails() -> None:
+            raise ValueError(api, repr(api.token), api.requests_auth, planted)
+
+        variables = {"env_vars": {"PLANTED": PLANTED}}
+        self.reader = Reader.options(name=PLANTED, runtime_env=variables).remote(api)
+        assert ray.get(self.reader.status.remote()) == 200
+        ray.get(self.reader.start_program.remote(PLANTED))
+        self.results = [work.options(name=PLANTED).remote(), ray.put([api, PLANTED])]
+        ray.get(self.results)
+        with pytest.raises(ValueError, match=PLANTED):
+            ray.get(fails.remote())
+        vars(share)["planted"] = PLANTED
+        self.tokens |= {str(api.token[name]) for name in ("access_token", "refresh_token", "id_token")}
+        assert len(self.tokens) == 4
+
+
+def files(work: Work) -> str:
+    """Logs, and what else is below the folder of Ray."""
+    return files_of(work.cluster)
+
+
+def state_api(work: Work) -> str:
+    """As the dashboard shows it."""
+    named = "tasks", "actors", "workers", "objects", "runtime_envs", "jobs", "nodes"
+    lists = [getattr(ray.util.state, f"list_{name}") for name in named]
+    found = [each(work.cluster.dashboard, detail=True, limit=10_000) for each in lists]
+    assert all(found)
+    return repr(found)
+
+
+def dashboard(work: Work) -> str:
+    headers = {"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"}
+    texts = []
+    for name in ("logical/actors", "api/jobs/", "events", "api/v0/tasks?detail=1"):
+        response = requests.get(f"{work.cluster.dashboard}/{name}", headers=headers, timeout=60)
+        assert response.ok, name
+        texts.append(response.text)
+    return "\n".join(texts)
+
+
+def timeline(work: Work) -> str:  # noqa: ARG001 - as the others
+    return repr(ray.timeline())
+
+
+def stored_by_the_head_node(work: Work) -> str:
+    """Its keys and values, such as pickled functions and classes."""
+    space, client = b"fun", GcsClient(work.cluster.address)
+    keys = [(key, each) for each in (space, None) for key in client.internal_kv_keys(b"", each)]
+    return repr([(key, client.internal_kv_get(key, each)) for key, each in keys])
+
+
+def command_lines(work: Work) -> str:
+    return repr([each.cmdline() for each in running(work)])
+
+
+def environments(work: Work) -> str:
+    return repr([Path(f"/proc/{each.pid}/environ").read_bytes() for each in running(work)])
+
+
+def running(work: Work) -> list[psutil.Process]:
+    return [each for each in work.cluster.processes() if each.is_running()]
+
+
+def reprs(work: Work) -> str:
+    """Of what a driver has."""
+    share, channel = work.share, vars(work.share)["_channel"]
+    actor = vars(channel)["_actor"]
+    return repr([share, share.reference, vars(share), vars(channel), vars(actor), work.reader])
+
+
+PLACES: dict[str, Callable[[Work], str]] = {
+    each.__name__: each
+    for each in (
+        files,
+        state_api,
+        dashboard,
+        timeline,
+        stored_by_the_head_node,
+        command_lines,
+        environments,
+        reprs,
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def work(cluster: Cluster, demo: DemoProvider) -> Iterator[Work]:
+    api = sign_in(demo)
+    with api.share_with(ray) as share:
+        work = Work(cluster, api, share)
+        yield work
+        ray.kill(work.reader)
+
+
+@pytest.mark.usefixtures("cluster")
+@PAGE.block("Ray")
+async def test_the_page(block: Block, demo: DemoProvider) -> None:
+    """As it is where Ray is connected."""
+    api = sign_in(demo)
+    names: dict[str, Any] = {"api": api, "ray": ray}
+    await block.replacing({"import ray\n\nray.init()\n": "", "5000": "1000"}).run(names)
+    rows = [row for page in names["pages"] for row in page]
+    assert rows == api.get("/measurements", params={"limit": 1000}).json()["measurements"]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_two_accounts_at_once(demo: DemoProvider) -> None:
+    """Each in its own name."""
+    both = [sign_in(demo), sign_in(demo, name="grace")]
+    with both[0].share_with(ray), both[1].share_with(ray):
+        readers = [Reader.remote(api) for api in both]
+        tokens = ray.get([reader.used.remote() for reader in readers])
+        assert tokens == [api.token["access_token"] for api in both]
+    for reader in readers:
+        ray.kill(reader)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_process_that_is_no_worker_of_ray(demo: DemoProvider) -> None:
+    api = sign_in(demo)
+    context = multiprocessing.get_context("spawn")
+    with api.share_with(ray), ProcessPoolExecutor(1, mp_context=context) as pool:
+        failed = pool.submit(call, api).exception()
+    assert isinstance(failed, authnb.ShareError)
+    assert failed.error == "share_not_found"
+    assert "shared with ray" in failed.description
+
+
+def call(api: Any) -> int:
+    return int(api.get("/stations").status_code)
+
+
+def test_a_task_whose_environment_has_no_authnb(cluster: Cluster, demo: DemoProvider, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['authnb'] = None")
+    api = sign_in(demo)
+    assert cluster.address
+    other = {"env_vars": {"PYTHONPATH": str(tmp_path)}}
+    with api.share_with(ray):
+        running = ray.remote(call).options(runtime_env=other, max_retries=0).remote(api)
+        with pytest.raises(ray.exceptions.RayError, match="authnb"):
+            ray.get(running, timeout=120)
+
+
+def test_another_machine_is_refused_without_tls(cluster: Cluster, demo: DemoProvider) -> None:
+    """Also one that joins later; unless it is allowed. To turn TLS on here comes too late for a cluster without it."""
+    api = sign_in(demo)
+    there = calls.options(resources={"elsewhere": 1}, max_retries=0)
+    with (
+        api.share_with(ray) as share,
+        another_node(cluster),
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        with pytest.raises(
+            authnb.ShareError, match=rf"was not sent from \S+ to {ELSEWHERE}: .*insecure_channel"
+        ):
+            ray.get(there.remote(api, 1), timeout=120)
+        for value in ("0", "1"):
+            environment.setenv("RAY_USE_TLS", value)
+            with pytest.raises(
+                authnb.ShareError, match=rf"with {ELSEWHERE}: .*RAY_USE_TLS=1.*insecure_channel"
+            ):
+                api.share_with(ray)
+        share.close()
+        with api.share_with(ray, allow_unencrypted=True):
+            assert ray.get(there.remote(api, 1), timeout=120)[1] == [200]
+
+
+@contextmanager
+def another_node(cluster: Cluster) -> Iterator[None]:
+    node = cluster.add_node(ELSEWHERE, "elsewhere")
+    try:
+        yield
+    finally:
+        cluster.end_node(node)
+        wait_for(lambda: sum(each["Alive"] for each in ray.nodes()) == 1, "the node to be gone", 120)
 
 
 @pytest.mark.usefixtures("cluster")
@@ -276,6 +440,15 @@ def test_a_driver_that_is_killed_leaves_nothing(cluster: Cluster, demo: DemoProv
     ray.kill(reader)
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_no_token_is_there(work: Work, place: str) -> None:
+    """Where what was planted is found. The last test, for its share stays open."""
+    wait_for(lambda: PLANTED in PLACES[place](work), f"the planted text in {place}")
+    text = PLACES[place](work)
+    assert PLANTED in text
+    assert not [token for token in work.tokens if token in text]
+
+
 def drive(address: str, issuer: str) -> None:
     """A driver: share with two actors, print the processes that are to end with this one, and wait."""
     ray.init(address, log_to_driver=False, namespace="tests")
@@ -317,37 +490,3 @@ def _process_of_actor() -> Any:
     """A reference to the process of the share's actor."""
     (name,) = _actors()
     return ray.get_actor(name, namespace="authnb").__ray_call__.remote(lambda _: os.getpid())
-
-
-def _found(cluster: Cluster, *texts: str) -> list[set[int]]:
-    """For each of the texts the processes of the cluster that have it in their memory."""
-    memories = {process.pid: set(_in_memory(process.pid, texts)) for process in cluster.processes()}
-    return [{pid for pid, seen in memories.items() if text in seen} for text in texts]
-
-
-def _in_memory(pid: int, texts: Iterable[str]) -> Iterator[str]:
-    try:
-        maps = Path(f"/proc/{pid}/maps").read_text()
-        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-            for line in maps.splitlines():
-                if " rw" in line:
-                    content = _read(memory, line.split()[0])
-                    yield from (text for text in texts if text.encode() in content)
-    except (FileNotFoundError, ProcessLookupError):  # it has ended
-        return
-    except PermissionError:
-        give_up("the memory of other processes cannot be read here")
-
-
-def _read(memory: Any, region: str) -> bytes:
-    start, end = (int(address, 16) for address in region.split("-"))
-    memory.seek(start)
-    with suppress(OSError):  # a region of the kernel's
-        return bytes(memory.read(end - start))
-    return b""
-
-
-def _files_with(cluster: Cluster, text: str) -> list[str]:
-    """Those that have it among all that Ray wrote."""
-    files = [path for path in cluster.folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return [str(path) for path in files if text.encode() in path.read_bytes()]
