@@ -284,7 +284,7 @@ def step_up_for(session: Any, requirement: Requirement) -> StepUp:
 
 def _remedy(session: Any, requirement: Requirement) -> str:
     step_up, host = step_up_for(session, requirement), requirement.host
-    call = f"api = await {requirement.call}, in a script {requirement.call}.wait()"
+    call = f"api = await {requirement.call}, or in a script api.ask_for(…).wait()"
     if session.is_worker:
         return f"Ask for it in the notebook that shares its sign-in: api = await {requirement.call}."
     if session.owner.token_auth.renewer.reissue is not None:

@@ -62,7 +62,8 @@ class Login(LoginState):
         if isinstance(self.error, LoginRequired):
             raise self.error.with_traceback(None)
         if self.error is not None:
-            raise LoginRequired("login_required", f"Nobody is signed in. {self.error.description}")
+            nobody = "Nobody is signed in. " if self.step_up is None else ""
+            raise LoginRequired("login_required", f"{nobody}{self.error.description}")
         raise LoginRequired(
             "login_required", "Nobody is signed in yet. Finish the sign-in, then run this cell again."
         )

@@ -34,7 +34,8 @@ class Behaviour:
     """A behaviour, the mode of the sign-in it is run in, and the expected error code.
 
     ``far``: of a provider on another machine, rather than on this one. The mode ``form`` begins with a sign-up form,
-    ``api`` with the address of an API and nothing else.
+    ``api`` with the address of an API and nothing else. ``step-up`` is in a session of an honest sign-in, whose API
+    asks for more.
     """
 
     name: str

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from provider import CLIENT, PASSWORD, Server
+from provider import CLIENT, PASSWORD, Answer, Server
 
 import authnb
 from authnb.errors import AuthnbError
@@ -157,8 +157,39 @@ def fill_in(login: Login, look: Callable[[Login], None]) -> None:
         login.submit_form(dict.fromkeys((field.name for field in login.form.fields), PASSWORD))
 
 
+def step_up(server: Server, behaviour: Behaviour) -> Outcome:
+    """An honest sign-in, and what its person is asked for when the API of this behaviour refuses a call."""
+    scenario, storage, seen = server.scenario(f"d{secrets.token_hex(6)}"), MemoryStorage(), []
+    options = {"client_id": CLIENT, "mode": "loopback", "view": None, "scope": "openid profile"}
+    login = authnb.login(scenario.issuer, storage=storage, api=scenario.issuer, **options)
+    browse(login)
+    session = login.wait(60)
+    scenario.overrides[""] = lambda: Answer(
+        403, b"", {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="tides:read"'}
+    )
+    scenario.token["scope"] = "openid profile tides:read"
+    behaviour.do(scenario)
+    required = None
+    try:
+        session.get(scenario.issuer).raise_for_status()
+    except authnb.StepUpRequired as error:
+        required = error
+    assert required is not None
+    asked = session.ask_for(
+        required.scope or "tides:read", acr_values=required.acr_values, max_age=required.max_age
+    )
+    port = browse(asked, lambda now: seen.append(shown(now)))
+    with suppress(AuthnbError):
+        asked.wait(60)
+    assert session.signed_in
+    said = Shown(lines=(str(required), repr(required)), html="", messages=(), saved=())
+    return Outcome(login=asked, storage=storage, port=port, shown=(said, *seen, shown(asked)))
+
+
 def run(server: Server, behaviour: Behaviour) -> Outcome:
-    """One sign-in, or sign-up with a form."""
+    """One sign-in, sign-up with a form, or step-up."""
+    if behaviour.mode == "step-up":
+        return step_up(server, behaviour)
     scenario = server.scenario(f"d{secrets.token_hex(6)}", far=behaviour.far)
     behaviour.do(scenario)
     storage, seen = MemoryStorage(), []
