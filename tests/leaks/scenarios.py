@@ -214,6 +214,22 @@ def remembered(run: Run, demo: DemoProvider) -> None:
         notebook.idle()
 
 
+@scenario("by an API's address", "registration_access_token", *(BY_CODE - {"id_token"}))
+def by_address(run: Run, demo: DemoProvider) -> None:
+    """The notebook is registered as a client, which is kept, listed, recorded, and deleted."""
+    cell = "import authnb\nwith authnb.record() as recording:\n    api = await authnb.login(api=API, remember=True)"
+    kept = (
+        "from authnb.storage.registration_files import RegistrationFiles\nlist(RegistrationFiles().entries())"
+    )
+    cell = cell.replace("API", repr(demo.api))
+    end = "!authnb status\n!authnb logout --unregister"
+    with run.notebook(cell, "recording", "recording.save()", kept, *cells(LOOK, demo), end) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_in")
+        notebook.idle()
+
+
 @scenario("recorded", *BY_CODE)
 def recorded(run: Run, demo: DemoProvider) -> None:
     """Shown as a table and a diagram, and saved as a report."""

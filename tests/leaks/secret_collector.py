@@ -24,6 +24,7 @@ KINDS = (
     "device_code",
     "user_code",
     "client_secret",
+    "registration_access_token",
 )
 _SHORTEST = 8  # characters; the provider's own are longer
 
