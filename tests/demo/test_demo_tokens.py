@@ -145,6 +145,7 @@ def test_an_id_token_says_who_for_whom_and_when(demo: DemoProvider, clock: Clock
         "preferred_username": "ada",
         "email": "ada@example.org",
         "email_verified": False,
+        "acr": "urn:authnb:demo:password",
     }
     started = int(clock())
     clock.turn(100)
