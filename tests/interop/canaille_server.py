@@ -35,7 +35,10 @@ def settings(place: str) -> dict[str, Any]:
             "HTMX": False,
             "TIMEZONE": "UTC",
         },
-        "CANAILLE_OIDC": {"ACTIVE_JWKS": [RSAKey.generate_key(2048, auto_kid=True).as_dict(private=True)]},
+        "CANAILLE_OIDC": {
+            "ACTIVE_JWKS": [RSAKey.generate_key(2048, auto_kid=True).as_dict(private=True)],
+            "DYNAMIC_CLIENT_REGISTRATION_OPEN": True,
+        },
     }
 
 

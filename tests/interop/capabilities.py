@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import requests
 from demo_session import age, renewer, stored
+from guarded import ROWS, GuardedAPI
 from providers import APIS, SCOPE, SECRET
 from window import Window
 
 import authnb
 from authnb.errors import AuthnbError
 from authnb.oauth.client import TOKEN_EXCHANGE
+from authnb.oauth.dynamic_registration import delete_registration, read_registration, register
 from authnb.storage.base import MemoryStorage
 
 if TYPE_CHECKING:
@@ -178,6 +180,32 @@ def sign_out(at: OtherProvider) -> None:
         assert person.asks_who(again.uri)
 
 
+def api_by_its_address_alone(at: OtherProvider) -> None:
+    """An API names the provider (RFC 9728), which registers a client (RFC 7591), once for two sign-ins."""
+    storage = MemoryStorage()
+    with GuardedAPI.at(at) as api:
+        for _ in range(2):
+            _by_address(api, storage)
+        assert len({str(claims.get("client_id") or claims["aud"]) for claims in api.accepted}) == 1
+
+
+def api_by_its_address_and_a_device_code(at: OtherProvider) -> None:
+    """The same without a way back for the browser (RFC 8628)."""
+    with GuardedAPI.at(at) as api:
+        _by_address(api, MemoryStorage(), mode="device")
+
+
+def registration_deleted_by_us(at: OtherProvider) -> None:
+    """What was registered is deleted at the provider (RFC 7592), which then knows the client no more."""
+    provider = authnb.Provider.discover(at.issuer)
+    made = register(provider, redirect_uris=[f"http://127.0.0.1:{at.port}/callback"])
+    if made.registration_client_uri is None:
+        raise AuthnbError("not_supported", "It says nothing of how a registration is changed.")
+    assert read_registration(provider, made) is not None
+    assert delete_registration(provider, made)
+    assert read_registration(provider, made) is None
+
+
 def sign_up(at: OtherProvider) -> None:
     """A new account on the provider's own page (`prompt=create`), and signed in with it."""
     begun = authnb.signup(
@@ -192,6 +220,20 @@ def sign_up(at: OtherProvider) -> None:
     with Window("bob") as person:
         person.visit(begun.verification().uri)
     assert begun.wait(20).user["sub"] == "bob"
+
+
+def _by_address(api: GuardedAPI, storage: MemoryStorage, mode: str = "loopback") -> None:
+    login = authnb.login(api=api.url, mode=mode, view=None, storage=storage)
+    try:
+        with Window() as person:
+            asked = login.verification()
+            code = {"user_code": asked.user_code} if asked.user_code else {}
+            person.visit(asked.uri, **code)
+        session = login.wait(20)
+    finally:
+        login.cancel()
+    assert session.get("measurements").json() == ROWS
+    storage.remove(renewer(session).account)  # but for the registration
 
 
 def _signed_in_for_apis(at: OtherProvider) -> Session:
@@ -283,6 +325,9 @@ CAPABILITIES: tuple[Callable[[OtherProvider], None], ...] = (
     revocation_by_a_client_with_a_secret,
     sign_out,
     sign_up,
+    api_by_its_address_alone,
+    api_by_its_address_and_a_device_code,
+    registration_deleted_by_us,
 )
 
 

@@ -54,6 +54,15 @@ WHY = {
     ("oidc-provider-mock", "revocation_by_a_public_client"): "It knows only clients with a secret.",
     ("oidc-provider-mock", "revocation_by_a_client_with_a_secret"): "It has no revocation endpoint.",
     ("oidc-provider-mock", "sign_up"): _NO_SIGN_UP,
+    ("canaille", "api_by_its_address_and_a_device_code"): _NO_DEVICE,
+    ("canaille", "registration_deleted_by_us"): (
+        "Its management endpoint fails. A registration there is kept as it is; a sign-in makes another when it is gone."
+    ),
+    ("oidc-provider-mock", "api_by_its_address_alone"): (
+        "It registers clients without a secret, and then knows only clients with one."
+    ),
+    ("oidc-provider-mock", "api_by_its_address_and_a_device_code"): _NO_DEVICE,
+    ("oidc-provider-mock", "registration_deleted_by_us"): "It registers clients for good.",
 }
 
 _HEAD = """# authnb at providers that others wrote

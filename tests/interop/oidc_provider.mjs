@@ -36,11 +36,13 @@ async function keys() {
   }));
 }
 
-// RFC 8707: the APIs that tokens are for
+// RFC 8707: the APIs that tokens are for, those of the tests on any port. With a PATH their tokens can be read (RFC 9068).
 
 function api(resource) {
-  if (!APIS.includes(resource)) throw new errors.InvalidTarget('there is no such API');
-  return { scope: 'measurements:read', audience: resource, accessTokenFormat: 'opaque' };
+  const tests = resource.startsWith('http://127.0.0.1:');
+  if (!tests && !APIS.includes(resource)) throw new errors.InvalidTarget('there is no such API');
+  const accessTokenFormat = tests && path ? 'jwt' : 'opaque';
+  return { scope: 'measurements:read', audience: resource, accessTokenFormat, jwt: { sign: { alg: 'RS256' } } };
 }
 
 // RFC 8693: an access token of the client for one that is for another API
@@ -86,6 +88,8 @@ async function configuration() {
       devInteractions: { enabled: !path },
       deviceFlow: { enabled: true },
       introspection: { enabled: true },
+      registration: { enabled: true },
+      registrationManagement: { enabled: true },
       resourceIndicators: { enabled: true, getResourceServerInfo: (_, resource) => api(resource) },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true },
