@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from authnb.errors import ProviderError, raises_without_frames
+from authnb.oauth.client import TOKEN_EXCHANGE
 from authnb.oauth.client_auth import AUTH_METHODS
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.transport.addresses import is_readable_address
@@ -89,7 +90,8 @@ def register(
     """Register a client of our own at a provider (RFC 7591 section 3.1): one request, without a person.
 
     ``redirect_uris``: exactly those that the sign-in will use; without any, for the device flow (RFC 8628). ``scope``:
-    the scope that the client will ask for; a provider that refuses a registration over it is asked once more without.
+    the scope that the client will ask for; a provider that refuses a registration over it, or over token exchange, is
+    asked once more without.
 
     Raises `ProviderError`: ``no_registration`` if the provider registers nobody, ``registration_refused`` if it
     refuses this one, or registered something else than was asked for; a transient one (`ProviderError.is_transient`)
@@ -103,8 +105,9 @@ def register(
         )
     metadata = _client_metadata(provider, tuple(redirect_uris), scope, refresh=refresh)
     response = _post(provider, endpoint, metadata)
-    if response.status_code not in _OK and "scope" in metadata and _is_over_scope(response):
-        metadata = {name: value for name, value in metadata.items() if name != "scope"}
+    necessary = _without_options(metadata)
+    if response.status_code not in _OK and necessary != metadata and _is_over_options(response):
+        metadata = necessary
         response = _post(provider, endpoint, metadata)
     operation = f"Registering at {provider.host}"
     if response.status_code not in _OK:
@@ -159,6 +162,10 @@ def _client_metadata(
     grants = [CODE if redirect_uris else DEVICE]
     if refresh and REFRESH in (provider.grant_types_supported or (REFRESH,)):
         grants.append(REFRESH)
+    if (
+        TOKEN_EXCHANGE in provider.grant_types_supported
+    ):  # by which `Session.for_audience` asks, where it is there
+        grants.append(TOKEN_EXCHANGE)
     supported = provider.token_endpoint_auth_methods_supported
     # in the provider's order: some that name both do one better (the MCP SDK wants the client_id in the body)
     others = [method for method in supported if method in AUTH_METHODS]
@@ -207,7 +214,13 @@ def _manage(method: str, provider: Provider, registration: Registration) -> requ
         return http.request(method, address, headers=headers)
 
 
-def _is_over_scope(response: requests.Response) -> bool:
+def _without_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sign-in cannot do without."""
+    grants = [grant for grant in metadata["grant_types"] if grant != TOKEN_EXCHANGE]
+    return {**{name: value for name, value in metadata.items() if name != "scope"}, "grant_types": grants}
+
+
+def _is_over_options(response: requests.Response) -> bool:
     error = read_oauth_error(response, "")
     return error.error in {"invalid_scope", "invalid_client_metadata"}
 

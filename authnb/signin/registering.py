@@ -127,7 +127,7 @@ class Registrar:
     def _addresses(self, client: Client, mode: str, front_end: FrontEnd | None) -> _Addresses | None:
         """The redirect URIs of a mode; None if the mode does not work here."""
         if mode == "device":
-            return _Addresses()
+            return _Addresses() if client.provider.device_authorization_endpoint else None
         if mode == "page":
             return _Addresses(before=front_end.page) if front_end is not None and front_end.page else None
         if mode == "proxy":

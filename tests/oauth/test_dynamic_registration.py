@@ -219,6 +219,25 @@ def test_a_provider_that_refuses_scopes_is_asked_once_more_without(server: Serve
     assert ["scope" in sent for sent in asked(server)] == [True, False]
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_token_exchange_is_asked_for_where_it_is_named(server: Server, refused: bool) -> None:
+    """For `Session.for_audience`; a provider that gives it to no client like this is asked once more without."""
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+    def route(request: Any) -> tuple[int, dict[str, str], bytes]:
+        sent = json.loads(request.body)
+        wrong = refused and exchange in sent["grant_types"]
+        body = {"error": "invalid_client_metadata"} if wrong else {**sent, "client_id": "c-1"}
+        return 400 if wrong else 201, {"Content-Type": "application/json"}, json.dumps(body).encode()
+
+    server.routes["/register"] = route
+    named = provider(server, grant_types_supported=("authorization_code", "refresh_token", exchange))
+    assert register(named, redirect_uris=[CALLBACK]).client_id == "c-1"
+    usual = ["authorization_code", "refresh_token"]
+    requests = [[*usual, exchange], usual] if refused else [[*usual, exchange]]
+    assert [sent["grant_types"] for sent in asked(server)] == requests
+
+
 @pytest.mark.parametrize(
     "route",
     [
