@@ -88,6 +88,7 @@ class TokenAuth(OAuth2Auth):
         register_fork_aware(self)
         self._sent: Token | None = None  # that a header may hold: to look through a long one takes long
         self._ask_again_at = 0.0  # time.monotonic() before which no other token is asked for after a refusal
+        self._asked_with: Token | None = None  # the other session's token at that time
         # Of `authnb.session.step_up`: the token that was refused and for what; the latest that a person was asked for,
         # with its token and when (`time.monotonic`); and what they were asked for in vain, how many times
         self.last_refusal: tuple[Token | None, Any] = None, None
@@ -326,7 +327,7 @@ class TokenAuth(OAuth2Auth):
         """Another token than this one, which was not enough: of a step-up meanwhile, here or in another process.
 
         None if there is none. A session that has its tokens from another one, or from the process that shares, asks
-        for one, once a minute at most; others send no request.
+        for one, once a minute at most and for each token of the other one; others send no request.
         """
         if self.token is token and self.renewer is not None:
             if self.renewer.reissue is None:
@@ -334,12 +335,18 @@ class TokenAuth(OAuth2Auth):
                 with self.renewal_lock:
                     if newer is not None and self.token is token:
                         self.token = newer
-            elif self.session.is_dependent and time.monotonic() >= self._ask_again_at:
+            elif self.session.is_dependent and self._may_ask_again():
                 self._ask_again_at = time.monotonic() + _REJECTED_TOKEN_BACKOFF
+                self._asked_with = self.session.owner.token
                 with suppress(AuthnbError):
                     self.renew(token, self.renewer)
         current: Token | None = self.token
         return None if current is token else current
+
+    def _may_ask_again(self) -> bool:
+        owner = self.session.owner
+        replaced = owner is not self.session and owner.token is not self._asked_with
+        return replaced or time.monotonic() >= self._ask_again_at
 
     @staticmethod
     def asks_for_more(status: int, header: str | None) -> bool:

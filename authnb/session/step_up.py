@@ -265,13 +265,15 @@ def ask(
 def required(session: Any, requirement: Requirement, token: Token) -> StepUpRequired:
     """The error for a call that the API refuses because the sign-in of this session, this token, is not enough."""
     auth = session.owner.token_auth
-    auth.last_refusal = auth.token, requirement
+    newest = session.token_auth.token is token  # else it was replaced while the call was under way
+    if newest:
+        auth.last_refusal = auth.token, requirement
     stepped, step_up, moment = auth.last_step
-    if stepped is token and step_up.covers(requirement) and time.monotonic() - moment < _SOON:
+    if newest and stepped is auth.token and step_up.covers(requirement) and time.monotonic() - moment < _SOON:
         auth.steps_in_vain[step_up.key] = auth.steps_in_vain.get(step_up.key, 0) + 1
         auth.last_step = None, None, 0.0
     said = f" It says: {requirement.said.rstrip('.')!r}." if requirement.said else ""
-    text = f"{requirement.host} asks for {requirement.words}.{said} {_remedy(session, requirement)}"
+    text = f"{requirement.host} asks for {requirement.words}.{said} {_remedy(session, requirement, newest=newest)}"
     return StepUpRequired(requirement.error, text, requirement)
 
 
@@ -282,7 +284,7 @@ def step_up_for(session: Any, requirement: Requirement) -> StepUp:
     )
 
 
-def _remedy(session: Any, requirement: Requirement) -> str:
+def _remedy(session: Any, requirement: Requirement, *, newest: bool) -> str:
     step_up, host = step_up_for(session, requirement), requirement.host
     call = f"api = await {requirement.call}, or in a script api.ask_for(…).wait()"
     if session.is_worker:
@@ -292,10 +294,11 @@ def _remedy(session: Any, requirement: Requirement) -> str:
     if not step_up.words:
         return f"The documentation of {host} may say which; then ask for it: {call}."
     if step_up.is_granted:
-        return (
-            "By what the provider says, this sign-in has it already, so that asking again will not help. Ask the "
-            f"people of {host}."
+        in_vain = (
+            "By what the provider says, this sign-in has it already, so that asking again will not help."
         )
+        meanwhile = "It was granted while the call was under way: call again."
+        return f"{in_vain} Ask the people of {host}." if newest else meanwhile
     if unlisted := step_up.unlisted:
         provider = session.owner.token_auth.renewer.client.provider.host
         return (

@@ -43,7 +43,8 @@ def step_up_title(login: Login, phase: str) -> str:
 def step_up_subtitle(login: Login, phase: str) -> str:
     """The line below it."""
     if phase in _ENDED:
-        return "You stay signed in, as before."
+        ended = login.error is not None and login.error.error == "login_required"
+        return "Run the cell that signs in again." if ended else "You stay signed in, as before."
     if phase == "choosing":
         return f"{login.asked_by} refused a call"
     return f"{login.account.client_id} asks for {asked_for(login.step_up)}"

@@ -263,6 +263,14 @@ def test_a_session_for_another_api_asks_by_its_sign_in(demo: DemoProvider, sessi
     assert session.get("stations").status_code == 200
 
 
+def test_its_sessions_for_other_apis_have_it_at_their_next_call(demo: DemoProvider, session: Session) -> None:
+    """Also just after a call that was refused."""
+    archive = session.for_audience(demo.archive)
+    assert archive.get("days").status_code == 403
+    granted(demo, session, MORE)
+    assert archive.get("days").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -215,6 +215,26 @@ def test_what_the_api_still_refuses_is_not_asked_for_again(
     assert caught.value.error == "insufficient_scope"
 
 
+def test_a_call_that_was_under_way_meanwhile_is_only_to_be_sent_again(
+    scenario: Scenario, session: Session, api: Server
+) -> None:
+    """Its body cannot be, and what the API said of the old token says nothing of the new one."""
+    answer(scenario, 2)
+    scenario.token["scope"] = f"{SCOPE} tides:read"
+    header = 'Bearer error="insufficient_scope", scope="tides:read"'
+
+    pending = session.ask_for("tides:read")
+
+    def meanwhile(_: Any) -> tuple[int, dict[str, str], bytes]:
+        agree(pending)
+        return 403, {"WWW-Authenticate": header}, b""
+
+    api.routes["/x"] = meanwhile
+    with pytest.raises(StepUpRequired, match="granted while the call was under way: call again"):
+        session.post("x", data=iter([b"a"])).raise_for_status()
+    assert session.ask_for("tides:read").wait(10) is session
+
+
 def test_nor_is_an_authentication_that_is_never_enough(
     scenario: Scenario, session: Session, api: Server
 ) -> None:
