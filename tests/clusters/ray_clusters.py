@@ -30,18 +30,18 @@ class Cluster:
 
     def add_node(self, host: str, resource: str, **environment: str) -> psutil.Popen:
         """Another node, at another address of this machine."""
-        node = start_node(
-            self.folder / resource,
-            environment,
-            f"--address={self.address}",
-            f"--node-ip-address={host}",
-            "--num-cpus=1",
-            f'--resources={{"{resource}": 1}}',
-        )
-        if node is None:
-            give_up("a second node of Ray does not start: this machine is too busy")
-        self.nodes.append(node)
-        return node
+        for number in range(STARTS):
+            node = start_node(
+                self.folder / f"{resource}{number}",
+                environment,
+                *(f"--address={self.address}", f"--node-ip-address={host}", "--num-cpus=1"),
+                f'--resources={{"{resource}": 1}}',
+            )
+            if node is not None:
+                self.nodes.append(node)
+                return node
+        give_up("a second node of Ray does not start: this machine is too busy")
+        return None
 
     def end_node(self, node: psutil.Popen) -> None:
         self.nodes.remove(node)
