@@ -63,6 +63,16 @@ device_authorization_endpoint | RFC 8628 4 | issues device codes and user codes
 revocation_endpoint | RFC 8414 2 | where tokens are revoked
 end_session_endpoint | Logout 2.1 | where the browser logs out
 registration_endpoint | RFC 8414 2 | where clients register
+resource | RFC 8707 2 | the API that the token is for, or whose metadata these are
+authorization_servers | RFC 9728 2 | where the users of this API sign in
+bearer_methods_supported | RFC 9728 2 | where the API takes a token: in a header, the body or the query
+client_name | RFC 7591 2 | the name of the client, as people are shown it
+software_id | RFC 7591 2 | the program, the same wherever it runs
+software_version | RFC 7591 2 | its version
+redirect_uris | RFC 7591 2 | where the client may have codes sent
+grant_types | RFC 7591 2 | what the client may have exchanged for tokens
+response_types | RFC 7591 2 | what the client may request of the authorization endpoint
+token_endpoint_auth_method | RFC 7591 2 | how the client authenticates; none: it has no secret
 code_challenge_methods_supported | RFC 8414 2 | supported PKCE methods
 grant_types_supported | RFC 8414 2 | supported grant types
 scopes_supported | RFC 8414 2 | supported scopes
@@ -101,6 +111,7 @@ access_token | RFC 6749 1.4 | authorizes API calls by whoever holds it
 refresh_token | RFC 6749 1.5 | obtains a new access token without the person
 id_token | Core 2 | who signed in, signed by the provider; decoded below
 client_secret | RFC 6749 2.3.1 | the client's password
+registration_access_token | RFC 7592 3 | reads and deletes the client's registration
 token | RFC 7009 2.1 | the token to revoke
 device_code | RFC 8628 3.2 | identifies the device while it polls; never shown
 user_code | RFC 8628 3.2 | the code that the person enters

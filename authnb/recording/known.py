@@ -47,7 +47,8 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
         ("redirect_uri", "verification_uri", "iss", "issuer", "service_documentation"), _is_address
     ),
-    "error_description": _matches(_SENTENCE),
+    "resource": _is_address,
+    **dict.fromkeys(("error_description", "client_name"), _matches(_SENTENCE)),
     "authorization_response_iss_parameter_supported": lambda value: isinstance(value, bool),
     "Content-Type": _matches(_HEADER),
     "Cache-Control": _matches(_HEADER),
@@ -64,6 +65,18 @@ _REQUEST = {
     "prompt",
     "max_age",
     "response_mode",
+    "resource",
+}
+_REGISTRATION = {
+    "client_name",
+    "software_id",
+    "software_version",
+    "redirect_uris",
+    "grant_types",
+    "response_types",
+    "token_endpoint_auth_method",
+    "scope",
+    "client_id",
 }
 _METADATA = {
     name
@@ -72,11 +85,14 @@ _METADATA = {
     and name.endswith(("_endpoint", "_supported", "_documentation", "issuer", "jwks_uri"))
 }
 _NAMES: dict[str, set[str]] = {
-    "metadata": _METADATA | _ERROR,
+    "metadata": _METADATA | _ERROR | {"resource", "authorization_servers"},
+    "registration": _REGISTRATION | _ERROR,
     "authorization": _REQUEST | _ERROR | {"iss"},
     "callback": _ERROR | {"iss"},
-    "token": _ERROR | {"grant_type", "client_id", "redirect_uri", "scope", "token_type", "expires_in"},
-    "device_authorization": _ERROR | {"client_id", "scope", "verification_uri", "expires_in", "interval"},
+    "token": _ERROR
+    | {"resource", "grant_type", "client_id", "redirect_uri", "scope", "token_type", "expires_in"},
+    "device_authorization": _ERROR
+    | {"resource", "client_id", "scope", "verification_uri", "expires_in", "interval"},
     "revoke": _ERROR | {"client_id", "token_type_hint"},
     "userinfo": _ERROR,
     "jwks": _ERROR,
@@ -98,6 +114,7 @@ def endpoint_of(
         (exchange.sender == "browser", "authorization"),
         ("/.well-known/" in path, "metadata"),
         ("grant_type" in sent, "token"),
+        (exchange.method == "POST" and {"redirect_uris", "grant_types"} <= parameters, "registration"),
         (
             exchange.method == "POST" and {"client_id"} <= parameters <= _DEVICE_REQUEST,
             "device_authorization",

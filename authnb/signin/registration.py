@@ -128,7 +128,7 @@ class ClientRegistration:
         elif self.preset is not None:
             provider = self.preset.open(needs=needs, **settings)
         elif mode == "token":
-            provider = Provider(self.address, **settings)
+            provider = Provider(self.server, **settings)
         else:
             provider = self._discover(needs, settings)
         quirks = provider.quirks

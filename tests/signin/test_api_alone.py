@@ -326,6 +326,34 @@ def test_a_refused_registration_says_what_to_ask_for(lab: ApiAlone, status: int)
         assert part in error.description
 
 
+def test_a_code_is_entered_where_no_redirect_address_is_registered(lab: ApiAlone) -> None:
+    """With ``mode="auto"``: the refusal of one mode's redirect URI is not that of all."""
+    register = lab.routes[f"{ISSUER_PATH}/register"]
+    body = b'{"error": "invalid_redirect_uri"}'
+    refusal = 400, {"Content-Type": "application/json"}, body
+    lab.routes[f"{ISSUER_PATH}/register"] = lambda request: (
+        refusal if json.loads(request.body)["redirect_uris"] else register(request)
+    )
+    login = begin(lab, mode="auto")
+    assert login.verification().user_code == "WDJB-MJHT"
+    assert login.wait(30).client_id == "client-1"
+
+
+def test_a_client_that_signs_in_for_itself(lab: ApiAlone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody there the provider, scope and resource are found, too."""
+    monkeypatch.setenv("AUTHNB_CLIENT_SECRET", CLIENT_SECRET)
+    lab.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
+    lab.clients["job"] = {"client_secret": CLIENT_SECRET}
+    session = begin(lab, mode="client_credentials", client_id="job").wait(30)
+    assert session.get("/rows").ok
+    sent = lab.sent("token")
+    assert (sent["grant_type"], sent["resource"], sent["scope"]) == (
+        "client_credentials",
+        lab.api,
+        "read write",
+    )
+
+
 def test_a_provider_without_registration_says_what_to_ask_for(lab: ApiAlone) -> None:
     del lab.metadata["registration_endpoint"]
     error = refused(lab, mode="loopback", redirect_port=8123)
