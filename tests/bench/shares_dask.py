@@ -112,6 +112,8 @@ class Running:
                     later.append(many * 1e6)
             finally:
                 worker.terminate()
+        while self.client.scheduler_info()["workers"]:  # until it is forgotten, for the next
+            time.sleep(0.01)
         return Sample(tuple(first)), Sample(tuple(later))
 
     def cpu(self) -> float:
