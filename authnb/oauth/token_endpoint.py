@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from authlib.oauth2 import OAuth2Client
 
 from authnb.errors import ProviderError
-from authnb.oauth.access_token import check_audience
 from authnb.oauth.client_auth import BASIC, POST, accepts_post, default_method, sign_basic
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.oauth.responses import read_token
@@ -85,6 +84,8 @@ def request_token(client: RegisteredClient, operation: str, **parameters: str | 
 
     token = authenticated(client, send, provider.token_endpoint_auth_methods_supported)
     if resource := parameters.get("resource"):
+        from authnb.oauth.access_token import check_audience  # noqa: PLC0415 - few name the API
+
         check_audience(str(token["access_token"]), resource, provider.host, operation)
     return token
 
