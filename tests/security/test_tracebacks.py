@@ -53,6 +53,9 @@ RAISE = {
     "a client by hand: a revocation": "lost(demo).revoke(api.token['refresh_token'], 'refresh_token')",
     "a client by hand: userinfo": "lost(demo).userinfo(dict(api.token))",
     "a client by hand: an exchange": "lost(demo).exchange(dict(api.token), resource=NOWHERE)",
+    "the API asks for more": "api.get(demo.api + '/calibration').raise_for_status()",
+    "nobody answers who is asked for more": "api.ask_for('archive:read', view=None, timeout=0.2).wait()",
+    "what nobody can be asked for": "(api.logout(), api.ask_for('archive:read'))",
     "a signed-out session": "(api.logout(), api.get('/measurements'))",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import threading
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from demo_session import renewer, sign_in
 from flask import Flask
+from screen import Screen
 from servers import Server
 from werkzeug.serving import make_server
 
@@ -240,14 +242,17 @@ def test_a_class_that_there_is_not(demo: DemoProvider) -> None:
     assert session.token is before
 
 
-def test_in_a_terminal(demo: DemoProvider, session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_terminal(demo: DemoProvider, session: Session) -> None:
     """The lines say what is asked for, and that it was granted."""
-    pending = session.ask_for(MORE, view="text")
-    worker = threading.Thread(target=lambda: demo.visit(pending.verification().uri, name="ada"))
-    worker.start()
-    assert pending.wait(20) is session
-    worker.join()
-    shown = capsys.readouterr()
-    text = shown.out + shown.err
+    with redirect_stderr(Screen()) as screen:
+        pending = session.ask_for(MORE, view="text")
+        person = threading.Thread(
+            target=lambda: screen.shows_address.wait() and demo.visit(pending.verification().uri, name="ada"),
+            daemon=True,
+        )
+        person.start()
+        assert pending.wait(60) is session
+        person.join()
+    text = screen.getvalue()
     assert f"To allow {MORE} at 127.0.0.1, open this address in your browser:" in text
     assert f"Signed in as Ada at 127.0.0.1, with {MORE}." in text
