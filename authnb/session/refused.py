@@ -89,6 +89,10 @@ class StepUpRequired(AuthnbError, requests.HTTPError):
         self.response: Any = None
         self.request: Any = None
 
+    def __reduce__(self) -> tuple[type[StepUpRequired], tuple[str, str, Requirement | None]]:
+        """Without response and request, so that a worker's error arrives where the person can be asked."""
+        return type(self), (self.error, self.description, self.requirement)
+
     @property
     def scope(self) -> str | None:
         """The scope that is missing."""

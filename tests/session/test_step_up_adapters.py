@@ -162,6 +162,22 @@ def test_a_worker_says_who_can_ask_and_gets_what_was_granted(demo: DemoProvider,
         assert pool.apply(in_pool, (session,))[:2] == (200, "")
 
 
+def status_of_stations(session: Session) -> None:
+    session.get("stations").raise_for_status()
+
+
+def test_the_error_of_a_worker_arrives_in_the_notebook(demo: DemoProvider, session: Session) -> None:
+    """Where its arguments are those of ``ask_for``."""
+    with (
+        session.share_with(multiprocessing),
+        multiprocessing.get_context("spawn").Pool(1) as pool,
+    ):
+        with pytest.raises(StepUpRequired) as caught:
+            pool.apply(status_of_stations, (session,))
+        granted(demo, session, caught.value.scope)
+    assert session.get("stations").status_code == 200
+
+
 def test_a_worker_with_a_good_token_takes_the_new_one(demo: DemoProvider, session: Session) -> None:
     with session.share_with(multiprocessing) as share, multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(status_after_another, (session, "stations")) == (403, 403)
