@@ -73,6 +73,10 @@ and authnb says so with that error; the reason is below. The other way round, cl
 provider for learning: Authlib's Flask client, requests_oauth2client, openid-client, oauth4webapi, and curl by the
 device flow as RFC 8628 writes it.
 
+By its address alone, a notebook also signs in at MCP servers, and hands its session to MCP's client: one with an
+authorization server of its own, which is the MCP SDK's, and one that takes oidc-provider's tokens
+(`tests/clients/test_mcp_by_address.py`, in `make clients`).
+
 """
 
 

@@ -44,6 +44,7 @@ def one_time_code() -> ResponseReturnValue:
             problem, status = "That was not the code, or it is too old. Here is another.", 400
     elif form.is_submitted():
         status = 400
+    form.one_time_code.data = None
     code = f"{secrets.randbelow(1_000_000):06}"
     browser.one_time_code_digest, browser.one_time_code_expires_at = digest(code), now() + LIFETIME
     shown = {"form": form, "problem": problem, "code": code, "client": waiting_client()}
