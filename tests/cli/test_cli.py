@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def told() -> Iterator[dict[str, str]]:
-    """What ``authnb demo`` prints: issuer, client, secret, api."""
+    """What ``authnb demo`` prints: issuer, client, secret, api; the first of each."""
     command = [sys.executable, "-m", "authnb", "demo"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -47,7 +47,7 @@ def told() -> Iterator[dict[str, str]]:
         pairs = [re.split(r"\s{2,}", line.strip()) for line in lines]
         yield {
             pair[0] + ("" if pair[0] != "client_id" else "_" + pair[1]): pair[1]
-            for pair in pairs
+            for pair in reversed(pairs)
             if len(pair) > 1
         }
         process.send_signal(signal.SIGINT)
