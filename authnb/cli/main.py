@@ -289,7 +289,7 @@ def _demo(options: argparse.Namespace) -> int:
         print(f"client_id         {demo.job_client_id}  (confidential; client credentials)")
         print(f"client_secret     {demo.job_client_secret}")
         print(f"api               {demo.api}  (clients may register themselves)")
-        print(f"api               {demo.archive}  (another audience; /months wants the scope archive:read)")
+        print(f"archive           {demo.archive}  (a second API; /months wants the scope archive:read)")
         print("A provider for learning; it listens on this computer only. Ctrl-C ends it.", flush=True)
         stopped.wait()
     return 0
