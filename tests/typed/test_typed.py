@@ -31,6 +31,7 @@ ADAPTERS = tuple(
 GIVEN = {
     "api": "api: authnb.Session",
     "c": "c: typing.Any",
+    "client": "client: typing.Any",  # distributed is not installed here
     "issuer": "issuer: str",
     "url": "url: str",
     "pd": "import pandas as pd",
