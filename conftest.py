@@ -67,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # ignored where a shell started this in the background
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
     if proxy:
         os.environ |= dict.fromkeys(FOR_INSTALLERS, proxy)
     if config.getoption("nbval", default=False) or config.getoption("nbval_lax", default=False):

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run a command far from one's own shell: tools/elsewhere.sh make test
-# No terminal, another HOME with things in it, a long TMPDIR as on macOS, and variables that other programs leave.
+# No terminal, SIGHUP ignored as under nohup, another HOME with things in it, a long TMPDIR as on macOS, and variables
+# that other programs leave.
 set -eu
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -11,6 +12,7 @@ chmod 700 "$home" "$tmp"
 echo "machine 127.0.0.1 login nobody password netrc machine localhost login nobody password netrc" >"$home/.netrc"
 chmod 600 "$home/.netrc"
 echo "not what this version writes" | tee "$home/.cache/authnb/old" >"$home/.local/share/authnb/old"
+trap '' HUP
 # Without a route through HTTP_PROXY; packages come by https
 env HOME="$home" TMPDIR="$tmp" LANG=C LC_ALL=C BROWSER=/bin/false EDITOR=/bin/false \
   HTTP_PROXY=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 NO_PROXY=example.org no_proxy=example.org \
