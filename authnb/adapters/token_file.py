@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import tempfile
 import threading
-import time
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from authnb.errors import AuthnbError, LoginRequired
 from authnb.storage import owner_only
+from authnb.storage.leftovers import PRIVATE_FOLDER, remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "authnb-token-"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
-_LEFTOVER_AGE = 3600.0  # seconds; who uses a file touches it every `_LONGEST_PAUSE`
-_LONGEST_PAUSE = 30.0  # seconds between two looks at the token
+_LONGEST_PAUSE = 30.0  # seconds between two looks at the token, at which its folder is touched
 _SHORTEST_PAUSE = 0.2
 _LIFETIME = 60.0  # seconds assumed of a token whose provider does not say
 
@@ -113,7 +111,7 @@ def next_look(source: Source, token: AccessToken) -> float:
 
 def temporary_folder() -> Path:
     """A new private folder for a token file; those that killed processes left are deleted first."""
-    remove_leftovers(Path(tempfile.gettempdir()))
+    remove_leftovers(Path(tempfile.gettempdir()), _NAME, PRIVATE_FOLDER)
     return Path(tempfile.mkdtemp(prefix=_PREFIX))  # 0700
 
 
@@ -122,14 +120,3 @@ def touch(folder: Path) -> None:
     if _NAME.fullmatch(folder.name):
         with suppress(OSError):
             os.utime(folder)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete the folders of killed processes: with name and mode as `temporary_folder` makes them, an hour unused."""
-    with suppress(OSError):
-        for path in folder.glob(f"{_PREFIX}*"):
-            with suppress(OSError):
-                found = path.lstat()
-                private = found.st_mode == stat.S_IFDIR | 0o700
-                if private and _NAME.fullmatch(path.name) and found.st_mtime < time.time() - _LEFTOVER_AGE:
-                    shutil.rmtree(path)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import re
-import stat
 import tempfile
 import threading
-import time
 import webbrowser
 from contextlib import suppress
 from html import escape
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from authnb import compat
 from authnb.signin.presence import interaction_required
+from authnb.storage.leftovers import PRIVATE_FILE, remove_leftovers
 
 if TYPE_CHECKING:
     from authnb.signin.login import Login
@@ -30,7 +29,6 @@ _BROWSER_ELSEWHERE = ("WSL_DISTRO_NAME", "VSCODE_IPC_HOOK_CLI")
 
 _PREFIX, _SUFFIX = "authnb-sign-in-", ".html"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}{_SUFFIX}")
-_LEFTOVER_AGE = 3600.0  # seconds; a browser has read its file long before
 
 _REDIRECT_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Sign in</title><meta name="referrer" content="no-referrer">
@@ -75,7 +73,7 @@ class PageOpener:
         # Not in /tmp: a sandboxed browser has its own
         home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
         folder = home if os.access(home, os.W_OK) else None
-        remove_leftovers(Path(folder or tempfile.gettempdir()))
+        remove_leftovers(Path(folder or tempfile.gettempdir()), _NAME, PRIVATE_FILE)
         descriptor, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
         with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - opened already, mode 0600
             file.write(_REDIRECT_PAGE.format(address=escape(address)))
@@ -88,14 +86,3 @@ class PageOpener:
             self._file.unlink(missing_ok=True)
             self._file = None
             atexit.unregister(self._remove)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete the files of killed sign-ins: regular, with name and mode as `mkstemp` makes them here, an hour old."""
-    with suppress(OSError):
-        for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-            with suppress(OSError):
-                found = path.lstat()
-                ours = found.st_mode == stat.S_IFREG | 0o600
-                if ours and _NAME.fullmatch(path.name) and found.st_mtime < time.time() - _LEFTOVER_AGE:
-                    path.unlink()
