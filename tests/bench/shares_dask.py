@@ -16,6 +16,7 @@ from bench.measuring import HERE, Sample
 from distributed import Client, Security
 from distributed.core import rpc
 from distributed.protocol import ToPickle
+from support import wait_for
 
 from authnb.cluster.dask_scheduler import operation
 from authnb.cluster.grant import Grant
@@ -112,8 +113,7 @@ class Running:
                     later.append(many * 1e6)
             finally:
                 worker.terminate()
-        while self.client.scheduler_info()["workers"]:  # until it is forgotten, for the next
-            time.sleep(0.01)
+        wait_for(lambda: not self.client.scheduler_info()["workers"], "the worker to be forgotten")
         return Sample(tuple(first)), Sample(tuple(later))
 
     def cpu(self) -> float:
