@@ -49,10 +49,10 @@ def provenance(registration: ClientRegistration, client: Client | None, register
     if registration.api is not None and registration.found is not None:
         api = display_host(registration.api)
         if client is None:
-            return (f"{api}, the one address that was given, names these as where its users sign in.",)
+            return (f"{api}, the API whose address was given, names these as where its users sign in.",)
         issuer = display_host(client.provider.issuer)
         says = "signs its users in itself" if issuer == api else f"says that its users sign in at {issuer}"
-        sentences.append(f"{api}, the one address that was given, {says}.")
+        sentences.append(f"{api}, the API whose address was given, {says}.")
     if client is None or not client.client_id:
         return tuple(sentences)
     if registration.client_id is None:

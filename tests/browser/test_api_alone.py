@@ -32,7 +32,7 @@ def test_one_line_and_one_click(jupyter: JupyterPage, demo: DemoProvider) -> Non
         notebook.run_all()
         notebook.phase("waiting")
         expect(notebook.panel).to_contain_text(
-            "127.0.0.1, the one address that was given, signs its users in itself."
+            "127.0.0.1, the API whose address was given, signs its users in itself."
         )
         expect(notebook.panel).to_contain_text("127.0.0.1 has just registered this notebook as a client.")
         expect(notebook.panel).to_contain_text("This notebook asks for measurements:read")

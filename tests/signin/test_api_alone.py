@@ -152,7 +152,7 @@ def test_the_session_sends_its_token_to_the_api_alone(lab: ApiAlone) -> None:
 def test_who_vouches_for_whom_is_shown_before_the_click(lab: ApiAlone) -> None:
     login = begin(lab)
     login.verification()
-    itself = "127.0.0.1, the one address that was given, signs its users in itself."
+    itself = "127.0.0.1, the API whose address was given, signs its users in itself."
     assert login.provenance == (itself, "127.0.0.1 has just registered this notebook as a client.")
     text = " ".join(text_lines(login))
     assert all(sentence in text for sentence in login.provenance)
@@ -168,7 +168,7 @@ def test_another_host_is_named(lab: ApiAlone) -> None:
         login = begin(lab)
         login.verification()
         assert login.provenance[0] == (
-            f"{host_of(lab.url)}, the one address that was given, says that its users sign in at {host_of(other.url)}."
+            f"{host_of(lab.url)}, the API whose address was given, says that its users sign in at {host_of(other.url)}."
         )
         assert login.host == host_of(other.url)
         login.cancel()
