@@ -54,8 +54,9 @@ def test_each_api_has_tokens_of_its_own(demo: DemoProvider, *, exchange: bool) -
 
 @WAYS
 def test_its_token_is_for_its_origin_alone(demo: DemoProvider, *, exchange: bool) -> None:
-    """The URL in ``for_audience`` is ``api`` too."""
-    archive = signed_in(demo, exchange=exchange).for_audience(demo.archive)
+    """The URL in ``for_audience`` is ``api`` too, whatever the session's is."""
+    session = signed_in(demo, exchange=exchange, api=[demo.api, "https://other.example"])
+    archive = session.for_audience(demo.archive)
     assert archive.access_token().token == archive.token["access_token"]
     for url in ("https://other.example/", "http://127.0.0.1:9/"):
         with pytest.raises(AuthnbError, match="is not the API"):
