@@ -178,6 +178,15 @@ def test_a_remembered_sign_in_is_renewed_here_too(
         assert token_proxy.outcomes == ["pass"]
 
 
+def test_a_session_that_becomes_a_workers_has_no_refresh_token(demo: DemoProvider, tmp_path: Path) -> None:
+    """By itself: a forked process's other objects may be told of the fork later."""
+    api = sign_in(demo, storage=authnb.FileStorage(tmp_path / "sign-ins"))
+    with api.share_with(multiprocessing):
+        assert "refresh_token" in api.token
+        api.become_worker(member.Member(api.references))
+        assert "refresh_token" not in api.token
+
+
 def test_a_token_that_the_api_refuses_is_renewed_once_for_all(
     demo: DemoProvider, token_proxy: TokenEndpointProxy
 ) -> None:
