@@ -230,6 +230,30 @@ def by_address(run: Run, demo: DemoProvider) -> None:
         notebook.idle()
 
 
+@scenario("asked for more", *BY_CODE)
+def asked_for_more(run: Run, demo: DemoProvider) -> None:
+    """A call that is refused, by its card and its error, and the sign-in that asks for what is missing."""
+    first = login(demo, scope="openid profile email", api=demo.api)
+    refused = "%xmode Verbose\napi.get('stations').raise_for_status()"
+    ask = "await api.ask_for('measurements:read')\napi.get('stations').status_code"
+    with run.notebook(first, refused, ask, *cells(LOOK, demo)) as notebook:
+        notebook.run(0)
+        demo.visit(notebook.address(), name="ada")
+        notebook.idle()
+        notebook.run(1)
+        notebook.idle()
+        assert "StepUpRequired" in notebook.outputs(1)
+        notebook.run(2)
+        link = notebook.page.get_by_role("link", name="Open the sign-in page").last
+        expect(link).not_to_have_attribute("aria-disabled", "true")
+        demo.visit(link.get_attribute("href") or "", name="ada")
+        notebook.idle()
+        assert "200" in notebook.outputs(2)
+        for number in range(len(cells(LOOK, demo))):
+            notebook.run(3 + number)
+            notebook.idle()
+
+
 @scenario("recorded", *BY_CODE)
 def recorded(run: Run, demo: DemoProvider) -> None:
     """Shown as a table and a diagram, and saved as a report."""

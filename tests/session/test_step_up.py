@@ -36,7 +36,7 @@ def granted(demo: DemoProvider, session: Session, *asked: Any, name: str = "ada"
         demo.visit(verification.uri, name=name)
     else:
         demo.approve(verification.user_code, name=name)
-    return pending.wait(10)  # type: ignore[no-any-return]
+    return pending.wait(10)  # type: ignore[no-any-return] # it ends with a session
 
 
 def refused(session: Session) -> StepUpRequired:

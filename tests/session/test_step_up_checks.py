@@ -79,7 +79,7 @@ def answer(scenario: Scenario, number: int, **claims: Any) -> None:
 
 def agree(pending: Any) -> Session:
     browse(pending)
-    return pending.wait(60)  # type: ignore[no-any-return]
+    return pending.wait(60)  # type: ignore[no-any-return] # it ends with a session
 
 
 def asked(pending: Any) -> dict[str, str]:
