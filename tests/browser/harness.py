@@ -191,6 +191,9 @@ class Server:
         self.process.wait(20)
 
 
+_KERNEL = "window.notebook.sessionContext.session.kernel"
+
+
 class JupyterPage:
     """One page of JupyterLab, or of Notebook 7, on which notebooks are opened one after the other.
 
@@ -306,6 +309,19 @@ class Notebook:
 
     def run(self, cell: int) -> None:
         """Run one cell, without waiting for the end."""
+        # A connection that is new holds messages back for up to three seconds
+        self.page.wait_for_function(f"() => !{_KERNEL}._pendingMessages.length")
+        self.send_run(cell)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Until the block ends, the page's requests do not reach the kernel, as while a connection is made."""
+        self.page.evaluate(f"() => {_KERNEL}._pendingMessages.unshift(null)")
+        yield
+        self.page.evaluate(f"() => {{ const k = {_KERNEL}; k._pendingMessages.shift(); k._sendPending(); }}")
+
+    def send_run(self, cell: int) -> None:
+        """As `run`, also while requests are held back."""
         self.page.evaluate(
             """n => { window.notebook.content.activeCellIndex = n;
                       void window.jupyterapp.commands.execute('notebook:run-cell'); }""",

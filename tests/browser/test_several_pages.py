@@ -196,6 +196,26 @@ def test_what_was_not_run_is_said_until_it_is_read(
         notebook.idle()
 
 
+def test_what_comes_too_late_to_be_aborted_is_run(
+    jupyter: JupyterPage, other: JupyterPage, demo: DemoProvider
+) -> None:
+    """A page holds messages back while its connection is new; a cell that is sent after the sign-in was not lost."""
+    with jupyter.notebook(login(demo), "print('late')") as notebook:
+        notebook.run_all()
+        with also_open(notebook, other) as second:
+            second.select(0)
+            second.command("notebook:hide-cell-outputs")
+            with second.held_back():
+                second.send_run(1)
+                expect(second.floating).to_contain_text("which another page began")
+                notebook.press("Cancel")
+                notebook.idle()
+                expect(second.floating).to_have_count(0)
+            second.output("late")
+            expect(second.floating).to_have_count(0)
+        notebook.idle()
+
+
 def test_only_the_page_that_began_it_gets_a_floating_card(
     jupyter: JupyterPage, other: JupyterPage, demo: DemoProvider
 ) -> None:

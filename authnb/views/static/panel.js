@@ -1,5 +1,5 @@
-// Renders the panel that card.py describes. The trait `card` may be saved with the notebook; live state (URLs, the user
-// code, who signed in) arrives as custom messages, overrides the card, and is never saved.
+// Renders the panel that card.py describes. The trait `card` may be saved; live state (URLs, user code, person) comes as
+// custom messages that override it, and is never saved.
 
 const KERNEL_TIMEOUT = 4000; // ms without a message
 const INTERRUPT_DELAY = 2000; // ms after Cancel, in which a kernel may go on waiting
@@ -76,7 +76,7 @@ export default () => {
   let [dead, sentAt] = [false, 0];
   let [send, update, panelId, cancelling] = [];
   let own = true; // not begun by another page that is there
-  let behind = []; // this page's runs that wait for the sign-in, then those aborted
+  let [behind, aborted] = [[], []]; // this page's runs that wait for the sign-in, then those lost
   const views = new Set();
   const cardOf = (model, floating) => {
     const card = { ...model.get("card"), ...(dead ? DEAD : live) };
@@ -123,13 +123,13 @@ export default () => {
         ui.announce((body.querySelector("[data-status]") ?? status).textContent = announce);
         onReturn(() => ui.card.phase === "waiting" && ui.send({ action: "check_redirect" }));
       }
-      if (action === "close") return update((behind = []));
+      if (action === "close") return update((behind = aborted = []));
       if (!action || control.ariaDisabled) return;
       ui.send({ ...control.dataset });
       ui.setPending(control);
       if (action === "cancel") cancel(control);
     });
-    // The middle button, or the right one to copy
+    // Middle button, or right one to copy
     root.addEventListener("auxclick", ({ target }) => target.closest("a") && ui.send({ action: "opened" }));
     root.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -168,7 +168,6 @@ export default () => {
       if (opened) body.querySelector("details")?.setAttribute("open", "");
       tick();
       ui.announce(`${card.title}. ${card.text}`);
-      // Without moving the focus
       if (changed && card.waits && !floating) requestAnimationFrame(() => root.scrollIntoView?.({ block: "nearest" }));
       if (!hadFocus) return;
       body.querySelector(".authnb-primary")?.focus();
@@ -199,15 +198,16 @@ export default () => {
         const pending = await runs.behind();
         const again = pending.some((run) => !behind.includes(run));
         behind = waits ? pending : again ? [] : await runs.find("pending|aborted", behind);
+        aborted = await runs.find("aborted", behind);
       };
 
       update = () => {
         const { in_progress, phase, waits, clicks_unheard, behind: notRun } = cardOf(model);
         if (!in_progress) cancelling = null; // an interrupt would hit the next cell
-        // During a sign-in the kernel sends every second; otherwise it replies unless busy
+        // During a sign-in the kernel sends every second; else it replies unless busy
         const silent = sentAt && performance.now() - sentAt >= KERNEL_TIMEOUT && (in_progress || kernel?.status !== "busy");
         dead ||= silent || kernel?.isDisposed || GONE.includes(kernel?.status);
-        floating.update(!dead && (own || behind.length) && panelId, phase, in_progress, !in_progress && notRun && behind.length);
+        floating.update(!dead && (own || behind.length) && panelId, phase, in_progress, !in_progress && notRun && aborted.length);
         views.forEach((draw) => draw());
         watchBehind(waits);
         const shown = views.size - floating.shown();
