@@ -192,6 +192,12 @@ class Server:
 
 
 _KERNEL = "window.notebook.sessionContext.session.kernel"
+# While a cell runs, the kernel does not answer what it is, and a new page holds its messages back for three seconds.
+# ipywidgets wants its answer in four; later it asks anew, in a way that waits for the end of the cell
+_SEND_AT_ONCE = f"""
+    while ({_KERNEL}.connectionStatus !== "connected") await new Promise(resolve => setTimeout(resolve, 20));
+    {_KERNEL}._sendPending();
+"""
 
 
 class JupyterPage:
@@ -276,6 +282,7 @@ class Notebook:
             }""",
             [self.name, self.kernel],
         )
+        self.page.evaluate(f"async () => {{ {_SEND_AT_ONCE} }}")
 
     def _open_page(self) -> None:
         """In Notebook 7 each notebook has a page of its own; a session says which kernel it has."""
@@ -290,6 +297,7 @@ class Notebook:
                 await window.notebook.sessionContext.ready;
             }"""
         )
+        self.page.evaluate(f"async () => {{ {_SEND_AT_ONCE} }}")
 
     def reload(self) -> None:
         """Load the page anew; what was not saved is lost."""
