@@ -48,6 +48,7 @@ def _verified_claims(
         access_token=token["access_token"],
         now=now,
         quirks=client.provider.quirks,
+        algorithms=client.provider.id_token_signing_alg_values_supported,
     )
 
 

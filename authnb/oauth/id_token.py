@@ -20,7 +20,7 @@ from authnb.oauth.quirks import TENANT, in_tenant
 from authnb.transport.http import parse, present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from authnb.oauth.key_set import KeySet
     from authnb.oauth.quirks import Quirks
@@ -71,15 +71,22 @@ def verify_id_token(
     access_token: str | None = None,
     now: float | None = None,
     quirks: Quirks | None = None,
+    algorithms: Collection[str] = (),
 ) -> dict[str, Any]:
     """The claims of an ID token, if its signature, issuer, audience, times and nonce hold.
 
     ``nonce`` is the one sent in the authorization request; None where the flow has none (device,
     refresh). ``now`` is the time at the provider, else this machine's; ``quirks`` may allow other issuers.
+    ``algorithms``: those that the provider says it signs ID tokens with, if it says so.
     After an unknown key or a bad signature the JWKS is fetched once more, as the provider may have rotated its keys.
     Raises `InvalidToken`.
     """
     signed = _read(id_token)
+    if algorithms and (alg := signed.headers()["alg"]) not in algorithms:
+        raise _invalid(
+            f"its algorithm {alg} is none of those that the provider's metadata name "
+            f"(id_token_signing_alg_values_supported: {' '.join(algorithms)[:100]})"
+        )
     claims, key_issuer = _verified(signed, keys)
     if (
         type(claims.get("sub")) is int
@@ -107,6 +114,10 @@ def verify_id_token(
         raise _invalid(
             f"its claims do not hold ({error.description or error.error}){_clock_hint(claims, now)}"
         ) from None
+    # OpenID Connect Core section 3.1.3.7 (3, 4): for nobody else, unless it says that it was issued to us
+    shared = isinstance(claims["aud"], list) and set(claims["aud"]) != {client_id}
+    if shared and "azp" not in claims:
+        raise _invalid("it is for others too (aud), and does not say to whom it was issued (azp)")
     if claims.get("azp", client_id) != client_id:
         raise _invalid("it was issued to another client (azp)")
     if access_token is not None and "at_hash" in claims:

@@ -45,6 +45,7 @@ class Provider:
     grant_types_supported: tuple[str, ...] = ()
     prompt_values_supported: tuple[str, ...] = ()
     response_modes_supported: tuple[str, ...] = ()
+    id_token_signing_alg_values_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
     revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False

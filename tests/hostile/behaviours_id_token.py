@@ -32,6 +32,7 @@ rows(
         "aud is empty": {"aud": []},
         "aud is a number": {"aud": 5},
         "aud of another client, azp ours": {"aud": "other", "azp": "notebook"},
+        "several audiences, no azp": {"aud": ["other", "notebook"]},
         "aud ours, azp another": {"aud": ["notebook", "other"], "azp": "other"},
         "azp is a list": {"azp": ["notebook"]},
         "no iat": {"iat": None},
@@ -68,7 +69,7 @@ rows(
     None,
     {
         "aud is a list with us": {"aud": ["notebook"]},
-        "several audiences with us": {"aud": ["other", "notebook"]},
+        "several audiences, azp ours": {"aud": ["other", "notebook"], "azp": "notebook"},
         "azp is ours": {"azp": "notebook"},
         "no at_hash": {"at_hash": None},
         "clock half a minute ahead": {"iat": later(30), "nbf": later(30)},
@@ -93,6 +94,11 @@ def _(scenario: Scenario) -> None:
 def _(scenario: Scenario) -> None:
     scenario.metadata["id_token_signing_alg_values_supported"] = ["none", "RS256"]
     scenario.id_token = lambda: scenario.unsigned("none")
+
+
+@behaviour("ID token: RS256, only PS256 and ES256 advertised", "invalid_token")
+def _(scenario: Scenario) -> None:
+    scenario.metadata["id_token_signing_alg_values_supported"] = ["PS256", "ES256"]
 
 
 @behaviour("ID token: alg NoNe", "invalid_token")

@@ -96,11 +96,22 @@ def test_every_asymmetric_algorithm_is_supported(server: Server, alg: str) -> No
     assert verify(sign(claims(), key, alg), publish(server, key))["sub"] == "1"
 
 
+def test_only_algorithms_that_the_provider_names(server: Server) -> None:
+    """FAPI 2.0 Security Profile section 5.4.1: a client that expects PS256 or ES256 refuses RS256."""
+    curve = BY_ALGORITHM["ES256"]
+    keys, algorithms = publish(server, RSA, curve), ("PS256", "ES256")
+    for key, alg in ((RSA, "PS256"), (curve, "ES256")):
+        assert verify(sign(claims(), key, alg), keys, algorithms=algorithms)["sub"] == "1"
+    with pytest.raises(InvalidToken, match=r"RS256 is none of those .* \(id_token_sign.*: PS256 ES256\)"):
+        verify(sign(claims()), keys, algorithms=algorithms)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {"aud": [CLIENT]},
-        {"aud": ["other", CLIENT]},
+        {"aud": [CLIENT, CLIENT]},
+        {"aud": ["other", CLIENT], "azp": CLIENT},
         {"azp": CLIENT},
         {"exp": later(-30)},
         {"iat": later(30)},
@@ -124,6 +135,7 @@ def test_valid_id_tokens_are_accepted(server: Server, changed: dict[str, Any]) -
         {"aud": []},
         {"aud": "other", "azp": CLIENT},
         {"aud": [CLIENT, "other"], "azp": "other"},
+        {"aud": ["other", CLIENT]},
         {"exp": None},
         {"exp": later(-120)},
         {"iat": None},
