@@ -81,12 +81,7 @@ def verify_id_token(
     After an unknown key or a bad signature the JWKS is fetched once more, as the provider may have rotated its keys.
     Raises `InvalidToken`.
     """
-    signed = _read(id_token)
-    if algorithms and (alg := signed.headers()["alg"]) not in algorithms:
-        raise _invalid(
-            f"its algorithm {alg} is none of those that the provider's metadata name "
-            f"(id_token_signing_alg_values_supported: {' '.join(algorithms)[:100]})"
-        )
+    signed = _read(id_token, algorithms)
     claims, key_issuer = _verified(signed, keys)
     if (
         type(claims.get("sub")) is int
@@ -114,12 +109,7 @@ def verify_id_token(
         raise _invalid(
             f"its claims do not hold ({error.description or error.error}){_clock_hint(claims, now)}"
         ) from None
-    # OpenID Connect Core section 3.1.3.7 (3, 4): for nobody else, unless it says that it was issued to us
-    shared = isinstance(claims["aud"], list) and set(claims["aud"]) != {client_id}
-    if shared and "azp" not in claims:
-        raise _invalid("it is for others too (aud), and does not say to whom it was issued (azp)")
-    if claims.get("azp", client_id) != client_id:
-        raise _invalid("it was issued to another client (azp)")
+    _check_client(claims, client_id)
     if access_token is not None and "at_hash" in claims:
         _check_at_hash(claims["at_hash"], access_token, signed.headers())
     return claims
@@ -215,7 +205,7 @@ def _check_types(claims: Mapping[str, Any]) -> None:
             raise _invalid(f"its {name} is no string")
 
 
-def _read(id_token: str) -> jws.CompactSignature:
+def _read(id_token: str, algorithms: Collection[str] = ()) -> jws.CompactSignature:
     try:
         signed = jws.extract_compact(id_token.encode(), registry=_REGISTRY)
     except (JoseError, ValueError, RecursionError):
@@ -235,6 +225,11 @@ def _read(id_token: str) -> jws.CompactSignature:
             f"its algorithm {str(header.get('alg') or '')[:20]!r} is none of those that authnb verifies, RS256 and "
             "others with a key of the provider's own. Choose RS256 for ID tokens in the client's settings at the "
             "provider, or take 'openid' out of scope="
+        )
+    if algorithms and header["alg"] not in algorithms:  # step 7
+        raise _invalid(
+            f"its algorithm {header['alg']} is none of those that the provider's metadata name "
+            f"(id_token_signing_alg_values_supported: {' '.join(algorithms)[:100]})"
         )
     # Explicitly typed as another kind of JWT (RFC 8725 section 3.11), such as at+jwt or logout+jwt
     if str(header.get("typ", "JWT")).lower().endswith("+jwt"):
@@ -295,6 +290,15 @@ def _modulus_bits(key: Mapping[str, Any]) -> int:
 @lru_cache(maxsize=64)  # importing a key takes longer than a verification
 def _key(text: str) -> jwk.Key:
     return jwk.import_key(json.loads(text))
+
+
+def _check_client(claims: Mapping[str, Any], client_id: str) -> None:
+    """For nobody else, or else issued to us (OpenID Connect Core section 3.1.3.7, steps 3 to 5)."""
+    shared = isinstance(claims["aud"], list) and set(claims["aud"]) != {client_id}
+    if shared and "azp" not in claims:
+        raise _invalid("it is for others too (aud), and does not say to whom it was issued (azp)")
+    if claims.get("azp", client_id) != client_id:
+        raise _invalid("it was issued to another client (azp)")
 
 
 def _check_at_hash(at_hash: object, access_token: str, header: Mapping[str, Any]) -> None:
