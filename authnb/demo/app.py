@@ -18,7 +18,8 @@ from authnb.demo.context import Context, Settings, now, provider
 from authnb.demo.database.models import Client, Setting
 from authnb.demo.database.purge import Purge
 from authnb.demo.pages import authorize, device, logout, second_factor, sign_in
-from authnb.demo.protocol import endpoints
+from authnb.demo.proof_nonces import ProofNonces
+from authnb.demo.protocol import dpop, endpoints
 from authnb.demo.protocol.authorization_server import Server
 from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
 from authnb.demo.registration_limits import RegistrationLimits
@@ -112,6 +113,7 @@ def create_app(
         clients=clients,
         purge=Purge(database.sessions),
         registration_limits=RegistrationLimits(settings.registrations_per_minute),
+        proof_nonces=ProofNonces(),
         signing_key=signing_key,
         server=Server(settings),
     )
@@ -172,6 +174,7 @@ def _add_headers(response: Response) -> Response:
     if not response.cache_control.public:
         response.headers["Cache-Control"] = "no-store"
     response.headers.extend(HEADERS)
+    dpop.add_nonce(response)
     return response
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
     from authnb.demo.database.purge import Purge
+    from authnb.demo.proof_nonces import ProofNonces
     from authnb.demo.registration_limits import RegistrationLimits
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
@@ -55,6 +56,7 @@ class Settings:
     resource_metadata: Literal["challenge", "well-known"] | None = "challenge"
     jwt_access_tokens: bool = False
     second_factor: bool = True
+    dpop: Literal["offered", "required"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ class Context:
     clients: dict[str, Client] = field(repr=False)
     purge: Purge
     registration_limits: RegistrationLimits
+    proof_nonces: ProofNonces = field(repr=False)
     signing_key: RSAKey = field(repr=False)
     server: AuthorizationServer
 

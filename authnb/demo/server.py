@@ -56,6 +56,9 @@ class DemoProvider(RunningProvider):
     well-known address, at the latter only, or (None) nowhere. With `jwt_access_tokens` access tokens are JWTs (RFC
     9068); else they mean nothing to those who read them. With `second_factor` False the provider ignores `acr_values`
     (RFC 9470), so that an API that wants a second factor wants it in vain.
+
+    With `dpop="offered"` a token request with a DPoP proof (RFC 9449) gets tokens that are bound to its key, and with
+    "required" there are no others; proofs need a nonce of the provider's. By default there are bearer tokens alone.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class DemoProvider(RunningProvider):
         resource_metadata: Literal["challenge", "well-known"] | None = "challenge",
         jwt_access_tokens: bool = False,
         second_factor: bool = True,
+        dpop: Literal["offered", "required"] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database_url = database
@@ -101,6 +105,7 @@ class DemoProvider(RunningProvider):
             resource_metadata=resource_metadata,
             jwt_access_tokens=jwt_access_tokens,
             second_factor=second_factor,
+            dpop=dpop,
         )
         self._database: Database | None = None
         self._server: Any = None

@@ -34,6 +34,7 @@ LAYERS = [
 DEMO_LAYERS = [
     "database",
     "registration_limits",
+    "proof_nonces",
     "context",
     "accounts",
     "protocol",

@@ -99,6 +99,11 @@ class Client(Base, ClientMixin):
         """Whether nobody has looked at it: it registered itself."""
         return self.registration is not None
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to authenticate with (RFC 6749 section 2.1)."""
+        return self.auth_methods == "none"
+
     def __repr__(self) -> str:
         return f"<Client {self.id}>"
 
@@ -187,6 +192,7 @@ class AuthorizationCode(Base, AuthorizationCodeMixin):
     nonce: Mapped[str | None]
     expires_at: Mapped[float] = mapped_column(index=True)
     used_at: Mapped[float | None]
+    dpop_jkt: Mapped[str | None]  # the key that the client announced (RFC 9449 section 10)
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def get_redirect_uri(self) -> str:
@@ -233,6 +239,9 @@ class RefreshToken(Base, TokenMixin):
     authorization_id: Mapped[int] = mapped_column(ForeignKey("authorizations.id"), index=True)
     expires_at: Mapped[float] = mapped_column(index=True)
     used_at: Mapped[float | None]
+    jkt: Mapped[
+        str | None
+    ]  # the thumbprint of the key that it is bound to (RFC 9449 section 5); none: to no key
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def check_client(self, client: ClientMixin) -> bool:
@@ -245,7 +254,7 @@ class RefreshToken(Base, TokenMixin):
 
 
 class AccessToken(Base, TokenMixin):
-    """RFC 6750: whoever bears it may use it, within its scope and until its end."""
+    """RFC 6750: whoever bears it may use it, within its scope and until its end, unless it is bound to a key."""
 
     __tablename__ = "access_tokens"
     digest: Mapped[str] = mapped_column(primary_key=True)
@@ -254,6 +263,9 @@ class AccessToken(Base, TokenMixin):
     expires_at: Mapped[float] = mapped_column(index=True)
     revoked_at: Mapped[float | None]
     resource: Mapped[str | None]  # the API it is for (RFC 8707); none: the first
+    jkt: Mapped[
+        str | None
+    ]  # the thumbprint of the key that it is bound to (RFC 9449 section 6); none: to no key
     authorization: Mapped[Authorization] = relationship(lazy="joined")
 
     def check_client(self, client: ClientMixin) -> bool:

@@ -8,11 +8,12 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2 import rfc7009
+from authlib.oauth2 import OAuth2Error, rfc7009
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
 from authnb.demo.context import find, find_client, now, provider
 from authnb.demo.database.models import AccessToken, RefreshToken
+from authnb.demo.protocol import dpop
 from authnb.demo.protocol.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.protocol.grants import (
     AuthorizationCodeGrant,
@@ -63,6 +64,14 @@ class Server(AuthorizationServer):
         except UnicodeDecodeError:
             raise InvalidClientError(status_code=401) from None
 
+    def create_token_response(self, request: Any = None) -> Any:
+        """RFC 6749 section 5; the proof is looked at first, so that a request that lacks a nonce uses nothing up."""
+        try:
+            dpop.check_token_request()
+        except OAuth2Error as error:
+            return self.handle_error_response(request, error)
+        return super().create_token_response(request)
+
     def generate_token(
         self,
         grant_type: str,  # noqa: ARG002 - Authlib's signature
@@ -74,7 +83,7 @@ class Server(AuthorizationServer):
     ) -> TokenResponse:
         """RFC 6749 section 5.1; tokens are random and mean nothing to those who read them."""
         token = TokenResponse(
-            token_type="Bearer",  # noqa: S106 - no secret
+            token_type="DPoP" if dpop.issued_to() else "Bearer",
             access_token=secrets.token_urlsafe(32),
             expires_in=provider().settings.access_token_lifetime,
             scope=scope,

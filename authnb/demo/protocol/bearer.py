@@ -1,4 +1,4 @@
-"""RFC 6750: who may come in with which access token."""
+"""Who may come in with which access token: a bearer token (RFC 6750), or one that is bound to a key (RFC 9449)."""
 # Authlib's stubs leave many functions without types.
 # mypy: allow-untyped-calls
 
@@ -15,10 +15,13 @@ from sqlalchemy import bindparam, select
 
 from authnb.demo.context import now, provider
 from authnb.demo.database.models import AccessToken, Account, Authorization, digest
+from authnb.demo.protocol.dpop import ALGORITHMS, InvalidDPoPProofError, UseDPoPNonceError, proof_key
 from authnb.demo.protocol.resources import resources
 from authnb.demo.protocol.step_up import InsufficientUserAuthenticationError, is_reached
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authnb.demo.protocol.resources import ProtectedResource
 
 REALM = "authnb demo"
@@ -27,6 +30,7 @@ _GOOD_TOKEN = (
     select(
         AccessToken.scope,
         AccessToken.resource,
+        AccessToken.jkt,
         Authorization.auth_time,
         Authorization.acr,
         Account.id,
@@ -42,25 +46,60 @@ _GOOD_TOKEN = (
 
 
 class TokenValidator(BearerTokenValidator):
-    """Look the token up by its digest."""
+    """A token of RFC 6750, looked up by its digest."""
 
     def authenticate_token(self, token_string: str) -> Any:
-        """Give the scope of a token that is still good, and whose it is."""
-        which = {"digest": digest(token_string), "moment": now()}
-        with provider().reading.connect() as connection:  # free again before the answer is made
-            return connection.execute(_GOOD_TOKEN, which).one_or_none()
+        """Give the scope of a token that is still good, and whose it is; not of a bound one (RFC 9449 section 7.2)."""
+        found = _good_token(token_string)
+        if found and found.jkt is not None:
+            raise InvalidTokenError(
+                "The access token is bound to a key: send it as 'Authorization: DPoP ...'."
+            )
+        return found
 
     def validate_token(self, token: Any, scopes: list[str], request: object) -> None:  # noqa: ARG002 - Authlib calls it with a request
-        """Refuse none. What one is for, and whether its scope is enough, `bearer_token` decides."""
+        """Refuse none. What one is for, and whether its scope is enough, `access_token` decides."""
         if not token:
             raise InvalidTokenError
 
 
-_protector = ResourceProtector()
-_protector.register_token_validator(TokenValidator())
+class BoundTokenValidator(TokenValidator):
+    """A token of RFC 9449 section 7.1, with the proof that the sender has its key."""
+
+    TOKEN_TYPE = "dpop"  # noqa: S105 - no secret
+
+    def authenticate_token(self, token_string: str) -> Any:
+        """Give the scope of a token that is still good and is bound to the key of the proof, and whose it is."""
+        jkt = proof_key(token_string)
+        found = _good_token(token_string)
+        if found and found.jkt != jkt:
+            raise InvalidTokenError("The access token is not bound to the key of the DPoP proof.")
+        return found
 
 
-def bearer_token(
+def _good_token(token_string: str) -> Any:
+    which = {"digest": digest(token_string), "moment": now()}
+    with provider().reading.connect() as connection:  # free again before the answer is made
+        return connection.execute(_GOOD_TOKEN, which).one_or_none()
+
+
+def _protector(*validators: TokenValidator) -> ResourceProtector:
+    protector = ResourceProtector()
+    for validator in validators:
+        protector.register_token_validator(validator)
+    return protector
+
+
+# by the provider's setting `dpop`
+_PROTECTORS = {
+    None: _protector(TokenValidator()),
+    "offered": _protector(TokenValidator(), BoundTokenValidator()),
+    "required": _protector(BoundTokenValidator()),
+}
+_SCHEMES = {None: ("Bearer",), "offered": ("Bearer", "DPoP"), "required": ("DPoP",)}
+
+
+def access_token(
     scope: str, api: ProtectedResource | None = None, *, acr: str | None = None, max_age: int | None = None
 ) -> Any:
     """Give the scope of the request's access token and whose it is; answers 401 or 403 if it does not open `scope`.
@@ -69,7 +108,7 @@ def bearer_token(
     person must have signed in, ``max_age`` how many seconds ago at most (RFC 9470 section 3).
     """
     try:
-        token = _protector.validate_request([], request)
+        token = _PROTECTORS[provider().settings.dpop].validate_request([], request)
         if api is not None and (token.resource or resources()[0]) != api.identifier:
             raise InvalidTokenError("The access token is for another API.")
         if TokenValidator.scope_insufficient(token.scope, [scope]):
@@ -85,28 +124,39 @@ def bearer_token(
 def _refusal(error: OAuth2Error, scope: str, api: ProtectedResource | None) -> Response:
     """The answer of RFC 6750 section 3, with where to ask for a token (RFC 9728 section 5.1).
 
-    It has no error code if no token was sent, and the scope that is needed if there is no token or it lacks one.
+    It has no error code if no token was sent, and the scope that is needed if there is no token or it lacks one. With
+    DPoP there is a challenge for each scheme, that of the request first (RFC 9449 sections 7.1 and 7.2).
     """
-    challenge = f'Bearer realm="{REALM}"'
+    schemes = _SCHEMES[provider().settings.dpop]
+    common = [f'realm="{REALM}"']
     if api and provider().settings.resource_metadata == "challenge":
-        challenge += f', resource_metadata="{api.metadata_url}"'
-    needed = f', scope="{scope}"'
+        common.append(f'resource_metadata="{api.metadata_url}"')
+    needed = [f'scope="{scope}"']
+    status = error.status_code
     if isinstance(error, MissingAuthorizationError | UnsupportedTokenTypeError):
-        body = {
-            "error": "unauthorized",
-            "error_description": "Send an access token: 'Authorization: Bearer ...'.",
-        }
-        challenge += needed if api else ""
+        ways = " or ".join(f"'Authorization: {scheme} ...'" for scheme in schemes)
+        body = {"error": "unauthorized", "error_description": f"Send an access token: {ways}."}
+        challenges = [_challenge(scheme, [*common, *(needed if api else ())]) for scheme in schemes]
     else:
         description = error.description
-        if isinstance(error, InsufficientScopeError):
+        if isinstance(error, InvalidDPoPProofError | UseDPoPNonceError):
+            status = 401
+        elif isinstance(error, InsufficientScopeError):
             description = f"The access token lacks the scope {scope}. Request it when you sign in."
         elif isinstance(error, InsufficientUserAuthenticationError):
-            needed = "".join(f', {name}="{value}"' for name, value in error.parameters.items())
+            needed = [f'{name}="{value}"' for name, value in error.parameters.items()]
         elif not api:
-            needed = ""
+            needed = []
         body = {"error": str(error.error), "error_description": description}
-        challenge += f', error="{error.error}", error_description="{description}"{needed}'
-    return Response(
-        json.dumps(body), error.status_code, {"WWW-Authenticate": challenge}, content_type="application/json"
-    )
+        problem = [f'error="{error.error}"', f'error_description="{description}"', *needed]
+        used = request.headers["Authorization"].split()[0].casefold()
+        schemes = tuple(sorted(schemes, key=lambda scheme: scheme.casefold() != used))
+        challenges = [_challenge(schemes[0], [*common, *problem])]
+        challenges += [_challenge(scheme, common) for scheme in schemes[1:]]
+    headers = {"WWW-Authenticate": ", ".join(challenges)}
+    return Response(json.dumps(body), status, headers, content_type="application/json")
+
+
+def _challenge(scheme: str, parameters: Iterable[str]) -> str:
+    algorithms = [f'algs="{" ".join(ALGORITHMS)}"'] if scheme == "DPoP" else []
+    return f"{scheme} {', '.join([*parameters, *algorithms])}"

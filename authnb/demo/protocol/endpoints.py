@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Blueprint, Response, abort, jsonify, request
 
 from authnb.demo.context import provider
-from authnb.demo.protocol.bearer import bearer_token
+from authnb.demo.protocol.bearer import access_token
 from authnb.demo.protocol.metadata import provider_metadata
 from authnb.demo.protocol.openid import user_claims
 from authnb.demo.protocol.resources import APIS
@@ -86,7 +86,7 @@ def device_authorization() -> ResponseReturnValue:
 @endpoints.route("/userinfo", methods=["GET", "POST"])
 def userinfo() -> ResponseReturnValue:
     """OpenID Connect Core 1.0 section 5.3."""
-    access = bearer_token("openid")
+    access = access_token("openid")
     return jsonify(user_claims(access, access.scope))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from authnb.demo.accounts import signed_in
 from authnb.demo.context import changed, find, now, provider
 from authnb.demo.database.models import AccessToken, Account, AuthorizationCode, RefreshToken, digest
+from authnb.demo.protocol import dpop
 from authnb.demo.protocol.metadata import AUTH_METHODS, TOKEN_EXCHANGE
 from authnb.demo.protocol.resources import requested, target
 from authnb.demo.protocol.step_up import current_acr
@@ -49,6 +50,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             code_challenge=data["code_challenge"],
             code_challenge_method=data["code_challenge_method"],
             nonce=data.get("nonce"),
+            dpop_jkt=dpop.requested_key(data),
             expires_at=now() + provider().settings.code_lifetime,
         )
 
@@ -63,6 +65,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         """Take the code, then answer. A code that comes again ends its family (RFC 6749 section 4.1.2)."""
         code = self.request.authorization_code
         target(self.request, code.authorization.resource)
+        dpop.hold_to(code.dpop_jkt)
         take(AuthorizationCode, code.digest, or_end=code.authorization_id)
         return super().create_token_response()
 
@@ -92,6 +95,7 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
         """Take the token, then answer. One that comes again ends its family (RFC 9700 section 4.14.2)."""
         token = self.request.refresh_token
         target(self.request, token.authorization.resource)
+        dpop.hold_to(token.jkt)
         take(RefreshToken, token.digest, or_end=token.authorization_id)
         return super().create_token_response()
 
@@ -126,6 +130,8 @@ class TokenExchangeGrant(grants.BaseGrant, grants.TokenEndpointMixin):
         scope = self.request.payload.scope or subject.scope
         if not set(scope.split()) <= set(subject.scope.split()):
             raise InvalidScopeError("The scope exceeds that of the 'subject_token'.")
+        if client.is_public:  # or whoever stole the token would get one of their own
+            dpop.hold_to(subject.jkt, wrong_key=InvalidRequestError)
         self.request.client, self.request.credential, self.request.scope = client, subject, scope
         target(self.request, subject.authorization.resource)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jwt
 
 from authnb.demo.context import now, provider
+from authnb.demo.protocol import dpop
 from authnb.demo.protocol.resources import resources
 
 if TYPE_CHECKING:
@@ -33,5 +34,7 @@ def jwt_access_token(
         claims["auth_time"] = int(authorization.auth_time)
     if authorization and authorization.acr:
         claims["acr"] = authorization.acr
+    if jkt := dpop.issued_to():
+        claims["cnf"] = {"jkt": jkt}  # RFC 9449 section 6.1
     key = provider().signing_key
     return jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": key.kid}, claims, key, ["RS256"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authnb.demo.protocol.dpop import ALGORITHMS
 from authnb.demo.protocol.resources import resources
 from authnb.demo.protocol.step_up import LEVELS
 
@@ -33,6 +34,7 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
     """The discovery document: RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3."""
     registration = {"registration_endpoint": f"{issuer}/register"} if settings.registration else {}
     levels = {"acr_values_supported": list(LEVELS)} if settings.second_factor else {}
+    dpop = {"dpop_signing_alg_values_supported": list(ALGORITHMS)} if settings.dpop else {}
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -59,6 +61,7 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "code_challenge_methods_supported": ["S256"],
+        **dpop,
         "claims_supported": [
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce", "at_hash"),
             *("name", "preferred_username", "email", "email_verified"),

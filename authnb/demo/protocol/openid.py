@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 
 from authnb.demo.accounts import sign_out
 from authnb.demo.context import db, now, provider
+from authnb.demo.protocol import dpop
 from authnb.demo.protocol.metadata import PROMPTS, RESPONSE_MODES
 from authnb.demo.protocol.resources import requested
 from authnb.demo.protocol.step_up import wanted_acr
@@ -46,6 +47,7 @@ class AuthenticationRequest:
         if data.get("response_mode", "query") not in RESPONSE_MODES:
             raise InvalidRequestError("Only 'query' and 'fragment' are supported as 'response_mode'.")
         requested(grant.request)
+        dpop.requested_key(data)
         wanted_acr(data.get("acr_values", ""))
         for parameter in ("request", "request_uri"):
             if parameter in data:

@@ -8,6 +8,7 @@ from typing import Any
 from authlib.oauth2 import OAuth2Error
 
 from authnb.demo.context import provider
+from authnb.demo.protocol.dpop import ALGORITHMS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,13 @@ class ProtectedResource:
     @property
     def metadata(self) -> dict[str, Any]:
         """RFC 9728 section 2."""
+        dpop: dict[str, Any] = {}
+        if provider().settings.dpop:
+            required = provider().settings.dpop == "required"
+            dpop = {
+                "dpop_signing_alg_values_supported": list(ALGORITHMS),
+                "dpop_bound_access_tokens_required": required,
+            }
         return {
             "resource": self.identifier,
             "authorization_servers": [provider().issuer],
@@ -38,6 +46,7 @@ class ProtectedResource:
             "bearer_methods_supported": ["header"],
             "resource_name": self.name,
             "resource_documentation": f"{provider().issuer}/",
+            **dpop,
         }
 
 

@@ -22,6 +22,7 @@ from authnb.demo.database.models import (
     RefreshToken,
     digest,
 )
+from authnb.demo.protocol import dpop
 from authnb.demo.protocol.jwt_access_tokens import jwt_access_token
 from authnb.demo.protocol.resources import target
 
@@ -58,6 +59,7 @@ def save_token(token: TokenResponse, request: Any) -> None:
         "scope": token["scope"],
         "expires_at": now() + token["expires_in"],
         "resource": resource,
+        "jkt": dpop.issued_to(),
     }
     changed(_NEW_ACCESS_TOKEN, **access_token)
     if request.client.is_self_registered:
@@ -69,6 +71,7 @@ def save_token(token: TokenResponse, request: Any) -> None:
             "digest": digest(token["refresh_token"]),
             "authorization_id": family,
             "expires_at": now() + lifetime,
+            "jkt": dpop.issued_to() if request.client.is_public else None,
         }
         changed(_NEW_REFRESH_TOKEN, **refresh_token)
 

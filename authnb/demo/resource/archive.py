@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify
 
-from authnb.demo.protocol.bearer import bearer_token
+from authnb.demo.protocol.bearer import access_token
 from authnb.demo.protocol.resources import ARCHIVE
 from authnb.demo.protocol.step_up import BY_ONE_TIME_CODE
 from authnb.demo.resource.data import UNITS, measurements
@@ -26,28 +26,28 @@ api: Blueprint = Blueprint("archive", __name__, url_prefix=ARCHIVE.path)
 @api.get("/")
 def index() -> ResponseReturnValue:
     """What is here, for those who begin with the API's address."""
-    bearer_token(SCOPE, ARCHIVE)
+    access_token(SCOPE, ARCHIVE)
     return jsonify(name=ARCHIVE.name, paths=("/days", "/months", "/corrections"))
 
 
 @api.get("/days")
 def days() -> ResponseReturnValue:
     """What was measured at each station, averaged over each day."""
-    bearer_token(SCOPE, ARCHIVE)
+    access_token(SCOPE, ARCHIVE)
     return jsonify(days=_means("day", "%Y-%m-%d"), units=UNITS)
 
 
 @api.get("/months")
 def months() -> ResponseReturnValue:
     """The same for each month, for those who may read the whole archive: a scope of its own (RFC 6750 section 3.1)."""
-    bearer_token(WHOLE, ARCHIVE)
+    access_token(WHOLE, ARCHIVE)
     return jsonify(months=_means("month", "%Y-%m"), units=UNITS)
 
 
 @api.get("/corrections")
 def corrections() -> ResponseReturnValue:
     """What was corrected later, for those who signed in with a second factor a short while ago (RFC 9470)."""
-    bearer_token(WHOLE, ARCHIVE, acr=BY_ONE_TIME_CODE, max_age=RECENT)
+    access_token(WHOLE, ARCHIVE, acr=BY_ONE_TIME_CODE, max_age=RECENT)
     return jsonify(corrections=[])
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, jsonify, make_response, request, send_file
 
 from authnb.demo.context import provider
-from authnb.demo.protocol.bearer import bearer_token
+from authnb.demo.protocol.bearer import access_token
 from authnb.demo.protocol.resources import MEASUREMENTS
 from authnb.demo.protocol.step_up import BY_ONE_TIME_CODE
 from authnb.demo.resource.data import STATIONS, UNITS, measurements
@@ -36,7 +36,7 @@ api: Blueprint = Blueprint("api", __name__, url_prefix=MEASUREMENTS.path)
 @api.get("/")
 def index() -> ResponseReturnValue:
     """What is here, for those who begin with the API's address."""
-    bearer_token(SCOPE, MEASUREMENTS)
+    access_token(SCOPE, MEASUREMENTS)
     _only_these(())
     paths = ("/stations", "/measurements", "/measurements.parquet", "/calibration", "/contacts")
     return jsonify(name=MEASUREMENTS.name, paths=paths)
@@ -45,7 +45,7 @@ def index() -> ResponseReturnValue:
 @api.get("/stations")
 def stations() -> ResponseReturnValue:
     """Where is measured."""
-    bearer_token(SCOPE, MEASUREMENTS)
+    access_token(SCOPE, MEASUREMENTS)
     _only_these(())
     shown = ("id", "name", "latitude", "longitude", "kind")
     return jsonify(stations=[{key: getattr(station, key) for key in shown} for station in STATIONS])
@@ -54,7 +54,7 @@ def stations() -> ResponseReturnValue:
 @api.get("/calibration")
 def calibration() -> ResponseReturnValue:
     """How the instruments are set, for those who signed in with a second factor (RFC 9470)."""
-    bearer_token(SCOPE, MEASUREMENTS, acr=BY_ONE_TIME_CODE)
+    access_token(SCOPE, MEASUREMENTS, acr=BY_ONE_TIME_CODE)
     _only_these(())
     return jsonify(calibration=[{"station": station.id, "offset": 0.0} for station in STATIONS])
 
@@ -62,7 +62,7 @@ def calibration() -> ResponseReturnValue:
 @api.get("/contacts")
 def contacts() -> ResponseReturnValue:
     """Whom to call about a station, for those who signed in a short while ago (RFC 9470)."""
-    bearer_token(SCOPE, MEASUREMENTS, max_age=RECENT)
+    access_token(SCOPE, MEASUREMENTS, max_age=RECENT)
     _only_these(())
     return jsonify(contacts=[{"station": station.id, "email": "duty@example.org"} for station in STATIONS])
 
@@ -70,7 +70,7 @@ def contacts() -> ResponseReturnValue:
 @api.get("/measurements")
 def list_measurements() -> ResponseReturnValue:
     """What was measured, filtered, one page at a time; `next` leads to the page after it."""
-    bearer_token(SCOPE, MEASUREMENTS)
+    access_token(SCOPE, MEASUREMENTS)
     _only_these(("station", "from", "to", "limit", "cursor"))
     wanted = _stations()
     start, end = _time("from"), _time("to")
@@ -102,7 +102,7 @@ def list_measurements() -> ResponseReturnValue:
 @api.get("/measurements.parquet")
 def parquet_file() -> ResponseReturnValue:
     """All of it as a file, for clients that read parts of it by range (RFC 9110 section 14)."""
-    bearer_token(SCOPE, MEASUREMENTS)
+    access_token(SCOPE, MEASUREMENTS)
     _only_these(())
     content = _parquet_file()
     return send_file(
