@@ -59,6 +59,7 @@ def login(
     token_endpoint_auth_method: AuthMethod | None = None,
     response_timeout: float | None = None,
     resource: str | Iterable[str] | None = None,
+    dpop: bool | None = None,
 ) -> Login:
     """A sign-in, started: await it for a session that stays signed in.
 
@@ -99,7 +100,8 @@ def login(
     chosen from the provider's metadata. ``response_timeout``: seconds for one whole response of the provider, 20 unless
     given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows several (RFC 8707), by
     default the one from which the issuer was found; the session's token is for the first, and `Session.for_audience`
-    gives those for the others.
+    gives those for the others. ``dpop``: whether tokens are bound to a key of this sign-in, so that they are no use to
+    whoever gets hold of them (DPoP, RFC 9449); by default where the provider's metadata offer it, True demands it.
 
     The sign-in runs on a thread: ``await`` it in a cell, call ``.wait()`` in a script, or leave it on the last line
     of a cell and read ``.session`` later. Errors are raised there: `InteractionRequired` in an unattended run,
@@ -117,6 +119,7 @@ def login(
         token_endpoint_auth_method=token_endpoint_auth_method,
         response_timeout=response_timeout,
         resource=resource,
+        dpop=dpop,
     )
     options = _login_options(
         mode=mode,
@@ -151,6 +154,7 @@ def signup(
     token_endpoint_auth_method: AuthMethod | None = None,
     response_timeout: float | None = None,
     resource: str | Iterable[str] | None = None,
+    dpop: bool | None = None,
 ) -> Login:
     """A sign-up, started: the person creates an account and is signed in with it. Arguments as for `login`.
 
@@ -169,6 +173,7 @@ def signup(
         token_endpoint_auth_method=token_endpoint_auth_method,
         response_timeout=response_timeout,
         resource=resource,
+        dpop=dpop,
     )
     options = _login_options(
         mode=mode,

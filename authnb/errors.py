@@ -40,6 +40,10 @@ _TRANSIENT = {
     "server_error",
     "temporarily_unavailable",
 }
+_PROOF_ERRORS = {
+    "use_dpop_nonce",
+    "invalid_dpop_proof",
+}  # RFC 9449: of the proof, not of what it was sent with
 
 
 def without_frames(error: _Error) -> _Error:
@@ -131,7 +135,7 @@ class ProviderError(AuthnbError):
         failed = self.status is not None and (
             self.status >= _CLIENT_ERROR or self.error != "invalid_response"
         )
-        return failed and not self.is_transient
+        return failed and not self.is_transient and self.error not in _PROOF_ERRORS
 
 
 class InvalidToken(ProviderError):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NONCE_ERROR, PROOF_ERROR = "use_dpop_nonce", "invalid_dpop_proof"  # RFC 9449 sections 8 and 5
+_UNAUTHORIZED = 401
 MAX_CHALLENGES_LENGTH = 8192  # characters of a header field; of a longer one nothing is read
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"  # noqa: S105 - a rule of RFC 9110 section 5.6.2, no password
@@ -35,6 +37,22 @@ class Challenge:
     scheme: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     token68: str | None = None
+
+
+def proof_error(status: int, header: str | None) -> str | None:
+    """Why a response with this ``WWW-Authenticate`` refused a proof of possession (RFC 9449 sections 7.1 and 9).
+
+    ``use_dpop_nonce``, if the server wants a nonce of its own in it, or ``invalid_dpop_proof``; None for any other.
+    """
+    if status != _UNAUTHORIZED or not header or "dpop" not in header.lower():
+        return None
+    errors = (each.parameters.get("error") for each in read_challenges(header) if each.scheme == "dpop")
+    return next((error for error in errors if error in {NONCE_ERROR, PROOF_ERROR}), None)
+
+
+def wants_nonce(status: int, header: str | None) -> bool:
+    """Whether a proof with the server's nonce is asked for (RFC 9449 section 9)."""
+    return proof_error(status, header) == NONCE_ERROR
 
 
 def read_challenges(header: str) -> tuple[Challenge, ...]:

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from authnb.errors import InvalidToken, ProviderError
+from authnb.oauth.challenge import wants_nonce
 from authnb.oauth.responses import Token
-from authnb.oauth.token_endpoint import oauth_session
+from authnb.oauth.token_endpoint import PROOFS_PER_REQUEST, oauth_session
 from authnb.oauth.userinfo import USERINFO_REQUEST, is_needed, read_userinfo, userinfo_address
 from authnb.transport.failures import provider_errors
 
@@ -76,9 +77,17 @@ def request_userinfo(client: RegisteredClient, token: Mapping[str, Any]) -> dict
     endpoint = userinfo_address(client.provider, token) or client.provider.require_endpoint(
         "userinfo_endpoint", "Ask for the scope 'openid' instead."
     )
-    bare = {
-        "access_token": token["access_token"]
-    }  # Authlib would refuse a token in the last minute of its life
-    with provider_errors(USERINFO_REQUEST, endpoint), oauth_session(client, token=bare) as session:
-        response = session.get(endpoint, headers={"Accept": "application/json, application/jwt"})
+    # Not signed by Authlib, which would refuse a token in the last minute of its life
+    key, access_token = token.get("dpop_key"), token["access_token"]
+    headers = {"Accept": "application/json, application/jwt", "Authorization": Token(token).authorization}
+    for _ in range(1 if key is None else PROOFS_PER_REQUEST):
+        if key is not None:
+            now = client.provider.clock.now()
+            headers["DPoP"] = key.proof("GET", endpoint, now, access_token=access_token)
+        with provider_errors(USERINFO_REQUEST, endpoint), oauth_session(client) as session:
+            response = session.get(endpoint, headers=headers, withhold_token=True)
+        if key is not None:
+            key.keep_nonce(endpoint, response.headers.get("DPoP-Nonce"), is_api=True)
+        if not wants_nonce(response.status_code, response.headers.get("WWW-Authenticate")):
+            break
     return read_userinfo(response, token, client.provider, client.client_id)

@@ -32,6 +32,7 @@ from authnb.transport.http import provider_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from authnb.oauth.dpop import DPoPKey
     from authnb.oauth.provider import Provider
     from authnb.oauth.responses import AuthorizationResponse
 
@@ -58,7 +59,8 @@ class Client:
 
     Without ``client_secret`` it is a public client. ``token_endpoint_auth_method`` is chosen from the
     provider's metadata unless given. ``resource``: the APIs that tokens are requested for (RFC 8707), the first of
-    them for the sign-in's own token.
+    them for the sign-in's own token. ``dpop_key``: the key that its tokens are to be bound to (RFC 9449), and ``dpop``:
+    whether they must be (True), or must not (False).
     """
 
     provider: Provider
@@ -68,6 +70,8 @@ class Client:
     scope: str = "openid profile email"
     token_endpoint_auth_method: str | None = None
     resource: tuple[str, ...] = ()
+    dpop: bool | None = None
+    dpop_key: DPoPKey | None = field(default=None, repr=False, compare=False)
 
     def usable_modes(self, modes: tuple[str, ...]) -> tuple[str, ...]:
         """The modes that this client can use; at some providers others require a client secret.
@@ -99,6 +103,8 @@ class Client:
         """
         endpoint = endpoint or self.provider.require_endpoint("authorization_endpoint", "Try mode='device'.")
         parameters = {**self.provider.quirks.parameters, **self._audience, **parameters}
+        if self.dpop_key is not None:
+            parameters["dpop_jkt"] = self.dpop_key.thumbprint  # RFC 9449 section 10
         if (
             "offline_access" in self.scope.split()
         ):  # without it no refresh token: OpenID Connect Core section 11
@@ -149,6 +155,8 @@ class Client:
         token = request_token(
             self,
             "Trading the code for a token",
+            self.dpop_key,
+            must_be_bound=self.dpop is True,
             grant_type="authorization_code",
             code=response.code,
             redirect_uri=request.redirect_uri,
@@ -183,6 +191,8 @@ class Client:
             request_token(
                 self,
                 "Signing in as the client itself",
+                self.dpop_key,
+                must_be_bound=self.dpop is True,
                 grant_type="client_credentials",
                 scope=scope or None,
                 **self._audience,
@@ -229,6 +239,8 @@ class Client:
         return request_token(
             self,
             "Signing in with a device code",
+            self.dpop_key,
+            must_be_bound=self.dpop is True,
             grant_type=DEVICE_CODE,
             device_code=device.device_code,
             **self._resource,
@@ -275,9 +287,12 @@ class Client:
         ``resource``: the API's URL; ``audience``: its name at the provider. Raises `ProviderError` if the provider
         refuses, with ``invalid_target`` if it does not know the API.
         """
+        key = token.get("dpop_key")
         response = request_token(
             self,
             "Exchanging the token",
+            key,
+            must_be_bound=key is not None,
             grant_type=TOKEN_EXCHANGE,
             subject_token=token["access_token"],
             subject_token_type=_ACCESS_TOKEN,

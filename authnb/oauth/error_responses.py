@@ -33,6 +33,11 @@ REMEDIES = {
     "temporarily_unavailable": "The provider is in trouble. Try again later.",
     # OpenID Connect Core Unmet Authentication Requirements 1.0, named by RFC 9470 section 5
     "unmet_authentication_requirements": "The provider cannot sign you in as the API wants it; ask its people how.",
+    # RFC 9449 sections 8 and 5
+    "use_dpop_nonce": "It asks for yet another nonce each time, so nobody can sign in there with DPoP: tell the "
+    "provider. Until then, dpop=False signs in without, if it allows that.",
+    "invalid_dpop_proof": "It may be that this machine's clock is wrong: set it, as by timedatectl set-ntp true, and "
+    "try again; else ask the provider.",
     "unsupported_token_type": "That token ends when it expires.",  # RFC 7009 section 2.2.1
 }
 # Nonstandard codes (GitHub's and Entra's device flows) and their equivalents

@@ -48,6 +48,7 @@ class Provider:
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
     revocation_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    dpop_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
     authnb_signup: dict[str, Any] | None = None  # the sign-up form, see `authnb.flows.signup`

@@ -24,6 +24,7 @@ def request_refresh(
     client: RegisteredClient, token: Mapping[str, Any], scope: str | None, **parameters: str
 ) -> dict[str, Any]:
     """See `authnb.oauth.client.Client.request_refresh`; ``parameters`` are added to the request."""
+    key = token.get("dpop_key")  # to which the refresh token of a public client is bound too
     attempts = [scope]
     if scope is None:
         granted = token.get("scope") or client.scope
@@ -33,6 +34,8 @@ def request_refresh(
             return request_token(
                 client,
                 "Renewing the token",
+                key,
+                must_be_bound=key is not None,
                 grant_type="refresh_token",
                 refresh_token=token["refresh_token"],
                 scope=attempt,

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     import requests
 
+    from authnb.oauth.dpop import DPoPKey
     from authnb.oauth.provider import Provider
 
+_DPOP = "dpop"
 _BEARER = {"bearer", "bearertoken"}  # RFC 6749 section 5.1: in any letter case; the latter is Apigee's
 _SECRET_MEMBERS = ("access_token", "refresh_token", "id_token")
 _HARMLESS_MEMBERS = (
@@ -46,6 +48,7 @@ _NORMALIZED_MEMBERS = {
     "expires_in",
     "expires_at",
     "userinfo",
+    "dpop_key",
     "issued_at",
     "signed_in_at",
     "refresh_token_expires_at",
@@ -73,7 +76,7 @@ class Authorization(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "'Bearer …'"
+        return f"'{self.partition(' ')[0]} …'"
 
 
 class Token(OAuth2Token):
@@ -82,10 +85,13 @@ class Token(OAuth2Token):
     ``expires_at`` is in seconds of the Unix epoch, by the provider's clock. ``userinfo``, where there was an
     ID token, holds its verified claims, under the name Authlib's framework clients use.
 
-    Further members, in the same unit: ``issued_at``; ``signed_in_at``, the first one's, once it was renewed;
-    ``refresh_token_expires_at`` and ``authorization_expires_at``, where the provider states when the refresh token
-    expires unless it is used, and when no renewal helps any more (None: never). ``refresh_token_extended``: whether
-    the last renewal came with a later ``refresh_token_expires_at``.
+    ``dpop_key``: the key that the token is bound to, if it is (`authnb.oauth.dpop.DPoPKey`); its ``token_type`` is
+    ``DPoP`` then (RFC 9449 section 5).
+
+    Further members, in the unit of ``expires_at``: ``issued_at``; ``signed_in_at``, the first one's, once it was
+    renewed; ``refresh_token_expires_at`` and ``authorization_expires_at``, where the provider states when the refresh
+    token expires unless it is used, and when no renewal helps any more (None: never). ``refresh_token_extended``:
+    whether the last renewal came with a later ``refresh_token_expires_at``.
     """
 
     def __init__(self, params: Mapping[str, Any]) -> None:
@@ -116,8 +122,15 @@ class Token(OAuth2Token):
 
     @property
     def authorization(self) -> Authorization:
-        """The value of the ``Authorization`` header (RFC 6750 section 2.1)."""
-        return Authorization(f"Bearer {self['access_token']}")
+        """The value of the ``Authorization`` header (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
+        return Authorization(f"{'Bearer' if self.dpop_key is None else 'DPoP'} {self['access_token']}")
+
+    @property
+    def dpop_key(self) -> DPoPKey | None:
+        """The key that the token is bound to, with which each call has to be proven; None for a bearer token."""
+        key: Any = self.get("dpop_key")
+        bound: DPoPKey | None = key
+        return bound
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError(
@@ -215,11 +228,18 @@ def _slash_hint(iss: str | None, issuer: str) -> str:
 
 
 def read_token(
-    response: requests.Response, operation: str, secrets: Collection[str] = (), now: float | None = None
+    response: requests.Response,
+    operation: str,
+    secrets: Collection[str] = (),
+    now: float | None = None,
+    dpop_key: DPoPKey | None = None,
+    *,
+    must_be_bound: bool = False,
 ) -> dict[str, Any]:
     """The members of a token response (RFC 6749 section 5.1), with ``expires_at``; raises for an error (section 5.2).
 
-    ``now`` is the time at the provider, else this machine's.
+    ``now`` is the time at the provider, else this machine's. ``dpop_key``: that of the proof in the request, to which
+    the token is bound if its type is ``DPoP`` (RFC 9449 section 5); ``must_be_bound``: whether any other is refused.
     """
     if not response.ok or not response.content:
         raise read_oauth_error(response, operation, secrets)
@@ -235,15 +255,10 @@ def read_token(
         raise ProviderError(
             "invalid_response", f"{operation} failed: the response holds no access_token. {remedy}"
         )
-    token_type = body.get("token_type", "Bearer")
-    if not isinstance(token_type, str) or token_type.strip().lower() not in _BEARER:
-        raise ProviderError(
-            "unsupported_token_type",
-            f"{operation} failed: a token of type {without_secrets(str(token_type), secrets)[:40]!r} "
-            "came back; authnb uses Bearer (RFC 6750).",
-        )
     token: dict[str, Any] = {k: v for k, v in body.items() if k not in _NORMALIZED_MEMBERS}
     token["token_type"] = "Bearer"  # noqa: S105 - a scheme, no secret
+    if _is_bound(body.get("token_type", "Bearer"), operation, secrets, dpop_key, must_be_bound=must_be_bound):
+        token |= {"token_type": "DPoP", "dpop_key": dpop_key}
     for name in ("refresh_token", "id_token"):
         if isinstance(body.get(name), str) and _is_token_text(body[name]):
             token[name] = body[name]
@@ -258,6 +273,35 @@ def read_token(
         token["expires_in"] = int(lifetime)
         token["expires_at"] = issued_at + lifetime
     return token | _renewable_until(body, issued_at)
+
+
+def _is_bound(
+    token_type: Any,
+    operation: str,
+    secrets: Collection[str],
+    dpop_key: DPoPKey | None,
+    *,
+    must_be_bound: bool,
+) -> bool:
+    """Whether a token of this type is bound to the key; raises `ProviderError` for one that cannot be used."""
+    named = token_type.strip().lower() if isinstance(token_type, str) else ""
+    if named == _DPOP and dpop_key is not None:
+        return True
+    shown = f"a token of type {without_secrets(str(token_type), secrets)[:40]!r} came back"
+    if must_be_bound and named in _BEARER:
+        raise ProviderError(
+            "unsupported_token_type",
+            f"{operation} failed: {shown}, which works for anybody who holds it, and one that is bound to this "
+            "sign-in's key (DPoP, RFC 9449) was demanded. It is not used. Ask the provider to bind this client's "
+            "tokens; or sign in with dpop=False.",
+        )
+    if named not in _BEARER:
+        uses = "Bearer (RFC 6750)" if dpop_key is None else "DPoP (RFC 9449) and Bearer (RFC 6750)"
+        remedy = " Sign in with dpop=True." if named == _DPOP else ""
+        raise ProviderError(
+            "unsupported_token_type", f"{operation} failed: {shown}; authnb uses {uses}.{remedy}"
+        )
+    return False
 
 
 def _renewable_until(body: Mapping[str, Any], issued_at: float) -> dict[str, int | None]:

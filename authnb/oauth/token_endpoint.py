@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from authlib.oauth2 import OAuth2Client
+from authlib.oauth2.client import DEFAULT_HEADERS
 
 from authnb.errors import ProviderError
+from authnb.oauth.challenge import NONCE_ERROR, PROOF_ERROR
 from authnb.oauth.client_auth import BASIC, POST, accepts_post, default_method, sign_basic
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.oauth.responses import read_token
@@ -19,9 +23,12 @@ if TYPE_CHECKING:
 
     import requests
 
+    from authnb.oauth.dpop import DPoPKey
     from authnb.oauth.provider import Provider
 
 T = TypeVar("T")
+
+PROOFS_PER_REQUEST = 3  # before a server that wants yet another nonce is taken at its word
 
 _SECRET_PARAMETERS = {"code", "code_verifier", "device_code", "refresh_token", "subject_token"}
 
@@ -46,6 +53,10 @@ class RegisteredClient(Protocol):
         """The scope it requests."""
 
     @property
+    def dpop(self) -> bool | None:
+        """Whether its tokens are to be bound to a key (RFC 9449); None: where the provider offers it."""
+
+    @property
     def token_endpoint_auth_method(self) -> str | None:
         """The method that the caller chose."""
 
@@ -61,8 +72,19 @@ class _NormalizedResponse:
         return dict(self.token)  # in which Authlib cuts expires_at to whole seconds
 
 
-def request_token(client: RegisteredClient, operation: str, **parameters: str | None) -> dict[str, Any]:
-    """The token response for a grant (RFC 6749 section 5.1); ``operation`` begins the text of an error."""
+def request_token(
+    client: RegisteredClient,
+    operation: str,
+    dpop_key: DPoPKey | None,
+    *,
+    must_be_bound: bool,
+    **parameters: str | None,
+) -> dict[str, Any]:
+    """The token response for a grant (RFC 6749 section 5.1); ``operation`` begins the text of an error.
+
+    ``dpop_key``: the key that the token is to be bound to, if any (RFC 9449 section 5); ``must_be_bound``: whether
+    it is refused if it is not.
+    """
     provider = client.provider
     endpoint = provider.require_endpoint("token_endpoint", "Nobody can sign in there without one.")
     sent = [value for name, value in parameters.items() if name in _SECRET_PARAMETERS]
@@ -73,21 +95,54 @@ def request_token(client: RegisteredClient, operation: str, **parameters: str | 
     def read(response: requests.Response) -> _NormalizedResponse:
         # The lifetime counts from issuance, which is no earlier than the request
         issued_from = provider.clock.synchronize(response.headers.get("Date"), sent_at)
-        token.update(read_token(response, operation, secrets, issued_from))
+        if dpop_key is not None:
+            dpop_key.keep_nonce(endpoint, response.headers.get("DPoP-Nonce"), is_api=False)
+        token.update(
+            read_token(response, operation, secrets, issued_from, dpop_key, must_be_bound=must_be_bound)
+        )
         return _NormalizedResponse(token)
 
-    def send(method: str) -> dict[str, Any]:
+    def send_once(method: str) -> dict[str, Any]:
+        headers: dict[str, str] = dict(DEFAULT_HEADERS)
+        if dpop_key is not None:
+            headers["DPoP"] = dpop_key.proof("POST", endpoint, provider.clock.now())
         with provider_errors(operation, endpoint), oauth_session(client) as session:
             session.register_compliance_hook("access_token_response", read)
-            session.fetch_token(endpoint, auth=session.client_auth(method), **parameters)
+            session.fetch_token(endpoint, auth=session.client_auth(method), headers=headers, **parameters)
             return token
 
+    def send(method: str) -> dict[str, Any]:
+        return with_proof(provider, partial(send_once, method)) if dpop_key is not None else send_once(method)
+
     token = authenticated(client, send, provider.token_endpoint_auth_methods_supported)
+    if dpop_key is not None and token["token_type"] != "DPoP":  # noqa: S105 - a scheme, no secret
+        warnings.warn(
+            f"{provider.host} offers tokens that are bound to a key (DPoP, RFC 9449), and gave one that is not: it "
+            "works for anybody who holds it. Ask the provider; dpop=True refuses such tokens.",
+            stacklevel=4,
+        )
     if resource := parameters.get("resource"):
         from authnb.oauth.access_token import check_audience  # noqa: PLC0415 - few name the API
 
         check_audience(str(token["access_token"]), resource, provider.host, operation)
     return token
+
+
+def with_proof(provider: Provider, send: Callable[[], T]) -> T:
+    """Send a request with a proof, and again where another one may be accepted (RFC 9449 section 8).
+
+    That is, with the nonce that came with the refusal; or once by the provider's clock, where the refusal has shown
+    that this machine's is wrong.
+    """
+    for _ in range(PROOFS_PER_REQUEST - 1):
+        before = provider.clock.now() - provider.clock.local_time()
+        try:
+            return send()
+        except ProviderError as error:
+            shift = abs(provider.clock.now() - provider.clock.local_time() - before)
+            if error.error != NONCE_ERROR and not (error.error == PROOF_ERROR and shift > 1):
+                raise
+    return send()
 
 
 def authenticated(client: RegisteredClient, send: Callable[[str], T], supported: Collection[str]) -> T:

@@ -1,4 +1,7 @@
-"""Bearer token authentication for API calls (RFC 6750): origin check, renewal before expiry, retry after a 401."""
+"""The token on API calls: origin check, renewal before expiry, proof of possession, retry after a 401.
+
+A bearer token as RFC 6750 says, one that is bound to a key as RFC 9449 does.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,6 @@ from urllib.parse import urlsplit
 
 import requests
 from authlib.integrations.requests_client import OAuth2Auth
-from requests.exceptions import UnrewindableBodyError
-from requests.utils import rewind_body
 
 from authnb.compat import register_fork_aware
 from authnb.errors import (
@@ -28,8 +29,12 @@ from authnb.errors import (
     unexpected_error,
     without_frames,
 )
+from authnb.oauth.challenge import NONCE_ERROR, proof_error
+from authnb.oauth.token_endpoint import PROOFS_PER_REQUEST
+from authnb.session.proof_errors import no_static_token, refused_proof
 from authnb.session.refused import AUTHENTICATION_ERROR, RefusedResponse, StepUpRequired, read_requirement
 from authnb.session.renewal import LEEWAY, expires_soon, signed_out_error
+from authnb.session.signed_request import SignedRequest, can_resend, display_url, target_url
 from authnb.storage.base import MemoryStorage
 from authnb.transport.exchange import observe_api
 from authnb.transport.http import is_secure, passes_proxy_in_clear
@@ -128,15 +133,49 @@ class TokenAuth(OAuth2Auth):
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token to a request and retry after a 401; `AuthnbError` for a URL outside ``api``."""
         token = self.fresh_token(str(request.url))
-        # A signer of its own: another thread may replace self.token meanwhile
-        signer = OAuth2Auth(token, self.token_placement)
-        signer.hooks = self.hooks
-        signer(request)
-        if self.token_placement == "header":  # noqa: S105 - where it is, no password
-            request.headers["Authorization"] = token.authorization  # hidden where the headers are shown
-        request.__class__ = _SignedRequest
+        if token.dpop_key is None:
+            # A signer of its own: another thread may replace self.token meanwhile
+            signer = OAuth2Auth(token, self.token_placement)
+            signer.hooks = self.hooks
+            signer(request)
+        if self.token_placement == "header" or token.dpop_key is not None:  # noqa: S105 - where it is, no password
+            # Hidden where the headers are shown
+            request.headers.update(self.headers(token, str(request.method), str(request.url)))
+        request.__class__ = SignedRequest
         request.register_hook("response", partial(self._handle_response, token))  # type: ignore[no-untyped-call] # requests'
         return request
+
+    def headers(self, token: Token, method: str, url: str) -> dict[str, str]:
+        """The headers for one request with this token: ``Authorization``, and ``DPoP`` if it is bound to a key.
+
+        A proof is for one request (RFC 9449 section 7): each has to ask for these.
+        """
+        if (key := token.dpop_key) is None:
+            return {"Authorization": token.authorization}
+        proof = key.proof(method, url, self._now(), access_token=str(token["access_token"]))
+        return {"Authorization": token.authorization, "DPoP": proof}
+
+    def prove_again(self, request: requests.PreparedRequest) -> None:
+        """Add a proof for a request that a redirect has made of another, if it still carries a bound token."""
+        scheme, _, access_token = str(request.headers.get("Authorization")).partition(" ")
+        key = None if self.token is None else self.token.dpop_key
+        if scheme == "DPoP" and key is not None:
+            url = str(request.url)
+            proof = key.proof(str(request.method), url, self._now(), access_token=access_token)
+            request.headers["DPoP"] = proof
+
+    def keep_nonce(self, token: Token, url: str, nonce: str | None) -> None:
+        """Use the ``DPoP-Nonce`` of a response in the next proofs to its server (RFC 9449 section 9)."""
+        if (key := token.dpop_key) is not None:
+            key.keep_nonce(url, nonce, is_api=True)
+
+    def check_proof(self, url: str, status: int, header: str | None) -> None:
+        """Raise `AuthnbError` for a response with this ``WWW-Authenticate`` that refuses the proof for good."""
+        if (error := proof_error(status, header)) is not None:
+            raise refused_proof(error, url)
+
+    def _now(self) -> float:
+        return time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
 
     def check(self, url: str) -> None:
         """Raise `AuthnbError` unless the token may travel to this URL."""
@@ -146,16 +185,22 @@ class TokenAuth(OAuth2Auth):
             allowed = " or ".join("{}://{}:{}".format(*known) for known in sorted(self.origins, key=str))
             raise AuthnbError(
                 "foreign_origin",
-                f"The token was not sent: {_display_url(url)} is not the API it is for ({allowed}). Call "
+                f"The token was not sent: {display_url(url)} is not the API it is for ({allowed}). Call "
                 "it without the token (with the session: withhold_token=True), or add it to api=.",
             )
+
+    def check_static(self, url: str) -> None:
+        """Raise `AuthnbError` if a token alone is of no use for calls to this URL, because it is bound to a key."""
+        token: Token | None = self.token
+        if token is not None and token.dpop_key is not None:
+            raise no_static_token(url)
 
     def check_proxy(self, url: str, proxies: Mapping[str, str] | None = None) -> None:
         """Raise `AuthnbError` if a proxy would read the token: one of ``proxies``, else of the environment."""
         if passes_proxy_in_clear(url, proxies):
             raise AuthnbError(
                 "insecure_transport",
-                f"The token was not sent: a proxy would read the request to {_display_url(url)}. Name this machine in "
+                f"The token was not sent: a proxy would read the request to {display_url(url)}. Name this machine in "
                 "the environment, NO_PROXY=127.0.0.1,localhost,::1, or give no proxies= for it.",
             )
 
@@ -175,7 +220,7 @@ class TokenAuth(OAuth2Auth):
     def renewal_due(self) -> bool:
         """Whether `fresh_token` would renew the token first, which takes a request."""
         token: Token | None = self.token
-        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
+        now = self._now()
         if token is None or not expires_soon(token, now):
             return False
         waits = time.monotonic() < self._retry_at or self._renewal_running()
@@ -189,7 +234,7 @@ class TokenAuth(OAuth2Auth):
         """
         self.check(url)
         token = self._sendable(self.token)
-        now = time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
+        now = self._now()
         if not expires_soon(token, now, max_leeway):
             return token
         waits = time.monotonic() < self._retry_at or self._renewal_running()
@@ -356,7 +401,7 @@ class TokenAuth(OAuth2Auth):
     @staticmethod
     def renewal_helps(status: int, header: str | None) -> bool:
         """Whether a renewed token may be answered otherwise: after a 401, unless it asks for the person (RFC 9470)."""
-        if status != UNAUTHORIZED:
+        if status != UNAUTHORIZED or proof_error(status, header) is not None:
             return False
         requirement = read_requirement(status, header, "")
         return requirement is None or requirement.error != AUTHENTICATION_ERROR
@@ -407,8 +452,10 @@ class TokenAuth(OAuth2Auth):
         retries = self.tokens_after_401(sent)
         # After a redirect to another origin the request has no token, and gets none
         carried = request.headers.get("Authorization") == sent.authorization
+        if carried:
+            response = self._with_nonce(sent, response, **kwargs)
         header = response.headers.get("WWW-Authenticate")
-        while carried and self.renewal_helps(response.status_code, header) and _can_resend(request):
+        while carried and self.renewal_helps(response.status_code, header) and can_resend(request):
             observe_api(response, **kwargs)  # in order: before the renewal
             try:
                 token = next(retries, None)
@@ -417,13 +464,54 @@ class TokenAuth(OAuth2Auth):
                 raise
             if token is None:
                 break
-            response, sent = _send_again(response, token, **kwargs), token
+            response, sent = self._send_again(response, token, **kwargs), token
             header = response.headers.get("WWW-Authenticate")
         if carried and self.asks_for_more(response.status_code, header):
             response = self._handle_refusal(sent, response, **kwargs)
         if observe_api not in request.hooks["response"]:  # not one of our sessions
             observe_api(response, **kwargs)
         return response
+
+    def _send_again(self, response: requests.Response, token: Token, **kwargs: Any) -> requests.Response:
+        """The response to the same request with another token."""
+        return self._with_nonce(token, self._send_once_more(response, token, **kwargs), **kwargs)
+
+    def _with_nonce(self, token: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
+        """This response, or that to the same request with a proof that the server accepts (RFC 9449 section 9).
+
+        Raises `AuthnbError` if it accepts none.
+        """
+        if token.dpop_key is None:
+            return response
+        for sent in range(1, PROOFS_PER_REQUEST + 1):
+            request = response.request
+            self.keep_nonce(token, target_url(request), response.headers.get("DPoP-Nonce"))
+            error = proof_error(response.status_code, response.headers.get("WWW-Authenticate"))
+            # After a redirect by another session than ours the request has no proof
+            helps = error == NONCE_ERROR or (error is not None and "DPoP" not in request.headers)
+            if not helps or sent == PROOFS_PER_REQUEST or not can_resend(request):
+                break
+            observe_api(response, **kwargs)
+            response = self._send_once_more(response, token, **kwargs)
+        try:
+            self.check_proof(
+                str(response.request.url),
+                response.status_code,
+                response.headers.get("WWW-Authenticate"),
+            )
+        except AuthnbError:
+            response.close()
+            raise
+        return response
+
+    def _send_once_more(self, response: requests.Response, token: Token, **kwargs: Any) -> requests.Response:
+        response.close()
+        retry = response.request.copy()
+        retry.headers.update(self.headers(token, str(retry.method), target_url(retry)))
+        result: requests.Response = response.connection.send(retry, **kwargs)
+        result.request = retry
+        result.history = [*response.history, response]
+        return result
 
     def _handle_refusal(self, sent: Token, response: requests.Response, **kwargs: Any) -> requests.Response:
         """The response; if the sign-in was not enough, that to another token if there is one by now, and an error.
@@ -432,53 +520,14 @@ class TokenAuth(OAuth2Auth):
         """
         request, url = response.request, str(response.request.url)
         token = self.token_after_refusal(sent)
-        if token is not None and _can_resend(request):
+        if token is not None and can_resend(request):
             observe_api(response, **kwargs)
-            response, sent = _send_again(response, token, **kwargs), token
+            response, sent = self._send_again(response, token, **kwargs), token
         error = self.refusal(response.status_code, response.headers.get("WWW-Authenticate"), url, sent)
         if error is not None and type(response) is requests.Response:
             response.__class__ = RefusedResponse
             vars(response)["step_up_required"] = error
         return response
-
-
-class _SignedRequest(requests.PreparedRequest):
-    """A request with a token, which a ``requests`` session of the caller's cannot replace after a redirect.
-
-    There ``requests.Session.rebuild_auth`` signs a copy of the request with what ``~/.netrc`` has for the host.
-    """
-
-    def copy(self) -> requests.PreparedRequest:
-        """A copy of the same class."""
-        copied = super().copy()
-        copied.__class__ = _SignedRequest
-        return copied
-
-    def prepare_auth(self, auth: Any, url: str = "") -> None:
-        """Nothing: the request is signed."""
-
-
-def _send_again(response: requests.Response, token: Token, **kwargs: Any) -> requests.Response:
-    """The response to the same request with another token."""
-    response.close()
-    retry = response.request.copy()
-    retry.headers["Authorization"] = token.authorization
-    result: requests.Response = response.connection.send(retry, **kwargs)
-    result.request = retry
-    result.history = [*response.history, response]
-    return result
-
-
-def _can_resend(request: requests.PreparedRequest) -> bool:
-    """Whether the body can be sent again; a file is rewound."""
-    body: Any = request.body  # the stubs omit files
-    if body is None or isinstance(body, str | bytes):
-        return True
-    try:
-        rewind_body(request)
-    except UnrewindableBodyError:
-        return False
-    return True
 
 
 def _why_insecure(url: str) -> str:
@@ -488,9 +537,4 @@ def _why_insecure(url: str) -> str:
             f"{path!r} names no host, and the session has no api= to say which. Give the whole address, "
             "https://…, or sign in with api=."
         )
-    return f"{_display_url(url)} is neither https nor on this machine, or holds a user name. Use a plain https address."
-
-
-def _display_url(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{display_url(url)} is neither https nor on this machine, or holds a user name. Use a plain https address."

@@ -83,13 +83,18 @@ class GuardedSession(ClientSession):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request; `AuthnbError` if one of ``proxies`` would read the token. The environment's are not used."""
-        if str(request.headers.get("Authorization")).startswith("Bearer "):
+        if str(request.headers.get("Authorization")).startswith(("Bearer ", "DPoP ")):
             self.token_auth.check_proxy(str(request.url), kwargs.get("proxies") or {})
         return super().send(request, **kwargs)
 
     def should_strip_auth(self, old_url: str, new_url: str) -> bool:
         """Whether a redirect drops the token: whenever the origin changes."""
         return origin(old_url) != origin(new_url)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Drop the token on a redirect to another origin; else prove possession of its key for the new address."""
+        super().rebuild_auth(prepared_request, response)
+        self.token_auth.prove_again(prepared_request)
 
     @raises_without_frames
     def ensure_active_token(self, token: Any = None) -> bool | None:  # noqa: ARG002 - Authlib's signature

@@ -144,7 +144,7 @@ def read_requirement(
     for challenge in read_challenges(without_secrets(header, secrets)):
         named = challenge.parameters
         error = named.get("error", "")
-        if challenge.scheme != "bearer" or error not in {SCOPE_ERROR, AUTHENTICATION_ERROR}:
+        if challenge.scheme not in {"bearer", "dpop"} or error not in {SCOPE_ERROR, AUTHENTICATION_ERROR}:
             continue
         stronger, parts = error == AUTHENTICATION_ERROR, urlsplit(url)
         age = named.get("max_age", "")

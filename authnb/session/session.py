@@ -203,13 +203,17 @@ class Session(GuardedSession):
         or if a proxy of the environment would read the token, `LoginRequired` if a new sign-in is needed, and
         `ProviderError` if the renewal failed. Ask again for each use: it is renewed when it expires soon.
         """
-        return AccessToken.from_response(self.token_auth.fresh_token(self._target(url)))
+        target = self._target(url)
+        self.token_auth.check_static(target)
+        return AccessToken.from_response(self.token_auth.fresh_token(target))
 
     async def access_token_async(self, url: str | None = None) -> AccessToken:
         """As `access_token`, without blocking the event loop while the token is renewed."""
         from authnb.adapters.event_loop import fresh_token  # noqa: PLC0415 - where there is an event loop
 
-        return AccessToken.from_response(await fresh_token(self.token_auth, self._target(url)))
+        target = self._target(url)
+        self.token_auth.check_static(target)
+        return AccessToken.from_response(await fresh_token(self.token_auth, target))
 
     def _target(self, url: str | None) -> str:
         """The absolute URL that a token is asked for, to which no proxy passes it in clear."""
@@ -401,6 +405,12 @@ class Session(GuardedSession):
         self.ensure_active_token()
         if self.token is None:
             raise signed_out_error()
+        if self.token.dpop_key is not None:
+            raise ShareError(
+                "not_supported",
+                "The token of this session is bound to a key (DPoP, RFC 9449), which stays in this process. Sign in "
+                "for the workers with dpop=False and a profile= of its own, if the provider allows that.",
+            )
         shared = self
         if audience is not None:
             shared = self.for_audience(audience, scope=scope, api=None if "://" in audience else self._api)

@@ -147,7 +147,13 @@ class StepUp:
             scope = union("openid", scope)
         # Without resource= the first one named would be what the session's own token is for
         more = self.session.token_auth.renewer.client.resource if client.resource else ()
-        return replace(client, scope=scope, resource=tuple(dict.fromkeys((*client.resource, *more))))
+        return replace(
+            client,
+            scope=scope,
+            resource=tuple(dict.fromkeys((*client.resource, *more))),
+            dpop_key=owner.token.dpop_key,  # to which the refresh token is bound, if the provider sends no new one
+            dpop=None if owner.token.dpop_key is None else True,
+        )
 
     def check(self, token: Token, client: Client, since: float) -> None:
         """Raise `LoginFailed` unless this token is the same person's, and has what was asked for and all from before.

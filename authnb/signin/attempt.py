@@ -134,6 +134,8 @@ class Attempt:
         client = plan.resume(stored)
         if not set(client.scope.split()) <= set(stored.scope.split()):
             return None
+        if client.dpop not in {None, stored.token.dpop_key is not None}:
+            return None
         self._observer.on_connected(self, client, None, ())
         session = self._open_session(client, stored.token, storage=storage)
         try:

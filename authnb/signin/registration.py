@@ -56,6 +56,7 @@ class ClientRegistration:
     token_endpoint_auth_method: str | None
     response_timeout: float | None
     resource: tuple[str, ...]
+    dpop: bool | None = None
 
     @cached_property
     def preset(self) -> Preset | None:
@@ -96,7 +97,7 @@ class ClientRegistration:
 
     def stored_client(self, stored: SignIn, account: Account, mode: str) -> Client:
         """The client of a stored sign-in, without a request: what was found for it is stored with it."""
-        client, kept = self.client(stored.provider, mode), stored.client(account, self.client_secret)
+        client, kept = self._client(stored.provider, mode), stored.client(account, self.client_secret)
         if self.client_id is None:
             client = replace(
                 client,
@@ -110,7 +111,19 @@ class ClientRegistration:
         return replace(client, scope=scope, resource=self.resource or stored.resource)
 
     def client(self, known: Provider | None, mode: str) -> Client:
-        """The client at that provider, whose metadata is discovered unless ``known``, given, or not needed."""
+        """The client at that provider, whose metadata is discovered unless ``known``, given, or not needed.
+
+        With a new key for its tokens, where they are to be bound to one (RFC 9449).
+        """
+        client = self._client(known, mode)
+        offered = client.provider.dpop_signing_alg_values_supported
+        if mode == "token" or self.dpop is False or not (self.dpop or offered):
+            return client
+        from authnb.oauth.dpop import key_for  # noqa: PLC0415 - few providers bind tokens
+
+        return replace(client, dpop_key=key_for(client.provider, self.dpop))
+
+    def _client(self, known: Provider | None, mode: str) -> Client:
         secret = self.client_secret
         if mode == "client_credentials" and secret is None:
             from authnb.flows.workload import client_secret  # noqa: PLC0415 - only in unattended runs
@@ -142,6 +155,7 @@ class ClientRegistration:
             scope=scope,
             token_endpoint_auth_method=self.token_endpoint_auth_method,
             resource=self.resource or (() if self.found is None else (self.found.resource,)),
+            dpop=self.dpop,
         )
 
     def _discover(self, needs: tuple[str, ...], settings: Mapping[str, Any]) -> Provider:
@@ -166,6 +180,7 @@ def read_registrations(
     token_endpoint_auth_method: str | None,
     response_timeout: float | None,
     resource: str | Iterable[str] | None,
+    dpop: bool | None,
 ) -> dict[str, ClientRegistration]:
     """The client registration at each provider, by display name. `ValueError` if their names do not match."""
     options: dict[str, Any] = {
@@ -173,10 +188,12 @@ def read_registrations(
         "scope": read_scope(scope),
         "token_endpoint_auth_method": token_endpoint_auth_method,
         "resource": read_resource(resource),
+        "dpop": dpop,
         "response_timeout": None
         if response_timeout is None
         else read_timeout(response_timeout, "response_timeout", "that the provider has for one response"),
     }
+    check_choice("dpop", dpop, (None, True, False))
     check_choice("token_endpoint_auth_method", token_endpoint_auth_method, (None, *AUTH_METHODS))
     if client_id is None and client_secret is not None:
         raise ValueError("client_secret= is that of a client: give its client_id= too.")

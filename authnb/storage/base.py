@@ -77,7 +77,7 @@ class SignIn:
         """The sign-in as JSON, tokens included: a storage must keep it where nobody else can read it."""
         provider = {f.name: getattr(self.provider, f.name) for f in fields(Provider) if f.init}
         members = {f.name: getattr(self, f.name) for f in fields(self)} | {"provider": provider}
-        return json.dumps(members, default=asdict)
+        return json.dumps(members, default=_as_json)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SignIn:
@@ -88,7 +88,7 @@ class SignIn:
             members = [(k, v) for k, v in stored["provider"].items() if k in known]
             provider: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in members}
             return cls(
-                token=Token(stored["token"]),
+                token=_read_token(stored["token"]),
                 provider=Provider(**provider),
                 scope=str(stored["scope"]),
                 name=str(stored.get("name", "")),
@@ -116,6 +116,20 @@ def registered_client(account: Account, client: Client) -> dict[str, Any]:
         "client_secret": client.client_secret,
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
     }
+
+
+def _as_json(value: Any) -> Any:
+    as_jwk = getattr(value, "as_jwk", None)  # the key that a token is bound to
+    return asdict(value) if as_jwk is None else as_jwk()
+
+
+def _read_token(members: Mapping[str, Any]) -> Token:
+    """A stored token, with the key that it is bound to, if it is; `ValueError` if that is gone."""
+    if members.get("token_type") != "DPoP":
+        return Token(members)
+    from authnb.oauth.dpop import DPoPKey  # noqa: PLC0415 - few tokens are bound to a key
+
+    return Token({**members, "dpop_key": DPoPKey.from_jwk(members.get("dpop_key", {}))})
 
 
 def _optional_text(stored: Mapping[str, Any], name: str) -> str | None:
