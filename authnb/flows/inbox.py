@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from authnb.errors import LoginFailed, ProviderError
+from authnb.oauth.pushed_request import push
 from authnb.oauth.responses import AuthorizationResponse
 from authnb.transport.exchange import HTTPExchange, notify
 from authnb.transport.failures import provider_errors
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     from authnb.oauth.client import Client
 
+# RFC 9126 section 2.3, and as servers say it that take it from RFC 7591 section 3.2.2
+_INVALID_REDIRECT_URI = {"invalid_request", "invalid_redirect_uri"}
 _REFUSAL_STATUSES = {400, 403}  # of an authorization request that is refused without a redirect
 _MAX_LENGTH = 16_384  # characters of a callback's URL
 
@@ -33,12 +38,14 @@ class Inbox:
     """Takes the callback of one authorization request, as a URL.
 
     ``notify`` is called when it has arrived. A URL is accepted if it begins with the redirect URI, or with the page to
-    which that redirects, and carries the request's ``state``; only the first is.
+    which that redirects, and carries the request's ``state``; only the first is. ``address_used``: whether the address
+    of the request may be used up, as the person came back from it.
     """
 
     def __init__(self, notify: Callable[[], None] = lambda: None) -> None:
         self.notify = notify
         self._lock = threading.Lock()
+        self.address_used: bool = False
         self.redirect_uri: str | None = None  # of the authorization request
         self._final_page: str | None = None
         self._state = ""
@@ -95,10 +102,12 @@ def accepts_redirect(client: Client, redirect_uri: str) -> bool | None:
     """Whether the provider accepts this redirect URI; None if it does not say so without a person.
 
     A request with ``prompt=none`` is answered with an error: redirected to the redirect URI (OpenID Connect Core
-    section 3.1.2.6) or, if that is not registered, without a redirect (RFC 6749 section 3.1.2.4).
+    section 3.1.2.6) or, if that is not registered, without a redirect (RFC 6749 section 3.1.2.4). Where requests are
+    pushed, the endpoint for that checks it (RFC 9126 section 2.1).
     """
-    uri = prepare_grant_uri(
-        client.provider.require_endpoint("authorization_endpoint", "Try mode='device'."),
+    endpoint = client.provider.require_endpoint("authorization_endpoint", "Try mode='device'.")
+    query = prepare_grant_uri(
+        "",
         client.client_id,
         "code",
         redirect_uri,
@@ -109,14 +118,19 @@ def accepts_redirect(client: Client, redirect_uri: str) -> bool | None:
         code_challenge=create_s256_code_challenge(generate_token(64)),  # type: ignore[no-untyped-call] # Authlib has no types
         code_challenge_method="S256",
     )
-    operation = "Checking the redirect URI"
+    parameters = parse_qsl(query.partition("?")[2])
+    operation, uri = "Checking the redirect URI", add_params_to_uri(endpoint, parameters)
     try:
+        if push(client, parameters) is not None:
+            return True
         with (
             provider_errors(operation, uri),
             provider_session(client.provider.response_timeout, RedirectReadingAdapter) as http,
         ):
             response = http.get(uri, allow_redirects=False)
-    except ProviderError:
+    except ProviderError as error:
+        return False if error.error in _INVALID_REDIRECT_URI else None
+    except LoginFailed:  # as prompt=none wants it
         return None
     if response.headers.get("location", "").startswith((f"{redirect_uri}?", f"{redirect_uri}#")):
         return True

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from authnb.errors import LoginFailed
+from authnb.errors import LoginFailed, ProviderError
 from authnb.flows.inbox import Inbox
 from authnb.flows.redirect_uris import CALLBACK_PATH, reserve
 from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from authnb.flows.listener import LoopbackListener
     from authnb.flows.steps import Flow
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 _POLL_INTERVAL = 0.25  # seconds between two polls for the callback, if no notification comes
 _PORT_POLL_INTERVAL = 0.5  # seconds between two attempts to open a port
+_PUSH_INTERVAL, _MAX_PUSH_INTERVAL = (
+    5.0,
+    60.0,
+)  # seconds between pushes of one request; the latter after failures
+_MARGIN = 10.0  # seconds that the address of a pushed request is good for at least; a quarter of a short life
 # A provider that does not know the redirect URI does not redirect the browser (RFC 6749 section 4.1.2.1)
 _NOT_REGISTERED = (
     " If the provider's page showed an error instead, the client may not be registered with the redirect address "
@@ -54,11 +60,11 @@ def loopback_flow(
     listening = _listen(tuple(ports), notify, client.provider.quirks.redirect_host, proxy_base, path, timeout)
     with closing((yield from listening)) as listener:
         deadline = time.monotonic() + timeout
-        request = client.authorization_request(listener.redirect_uri, **parameters)
+        request = yield from _requested(client, listener.redirect_uri, deadline, parameters)
         listener.expect(request.state)
         client.prefetch()
         probe = listener.probe if proxy_base is None else None
-        response = yield from _wait_for_callback(request, inbox, timeout, listener.answer, probe)
+        response = yield from _wait_for_callback(client, request, inbox, timeout, listener.answer, probe)
     return (yield from _redeem(client, response, request, deadline))
 
 
@@ -117,13 +123,21 @@ def redirect_flow(
     """
     deadline = time.monotonic() + timeout
     reserve(client.provider, redirect_uri)
-    request = client.authorization_request(redirect_uri, **parameters)
+    request = yield from _requested(client, redirect_uri, deadline, parameters)
     client.prefetch()
-    response = yield from _wait_for_callback(request, inbox, timeout, final_page=final_page)
+    response = yield from _wait_for_callback(client, request, inbox, timeout, final_page=final_page)
     return (yield from _redeem(client, response, request, deadline))
 
 
+def _requested(
+    client: Client, redirect_uri: str, deadline: float, parameters: Mapping[str, str]
+) -> Generator[Pending, Any, AuthorizationRequest]:
+    """An authorization request; where it is pushed, an overloaded provider is asked again before ``deadline``."""
+    return (yield from retried(partial(client.authorization_request, redirect_uri, **parameters), deadline))
+
+
 def _wait_for_callback(
+    client: Client,
     request: AuthorizationRequest,
     inbox: Inbox,
     timeout: float,
@@ -131,15 +145,59 @@ def _wait_for_callback(
     probe: str | None = None,
     final_page: str | None = None,
 ) -> Generator[Verification | Pending, Any, AuthorizationResponse]:
-    """Show the authorization request and wait for its callback."""
+    """Show the authorization request and wait for its callback; show its next address before one expires."""
     deadline = time.monotonic() + timeout
     inbox.expect(request.redirect_uri, request.state, final_page)
-    yield Verification(uri=request.uri, probe=probe, expires_at=time.time() + timeout)
+    verification = Verification(
+        uri=request.uri,
+        probe=probe,
+        redirect_uri=request.redirect_uri,
+        state=request.state,
+        expires_at=time.time() + timeout,
+    )
+    yield verification
+    renewal = _PushedAgain(client, request)
     while (response := poll_listener() or inbox.answer()) is None:
         if time.monotonic() >= deadline:
             raise expired(timeout, _NOT_REGISTERED.format(request.redirect_uri))
+        if renewal.is_due(used=inbox.address_used) and renewal.push():
+            inbox.address_used = False
+            yield replace(verification, uri=renewal.request.uri)
         yield Pending(wait=_POLL_INTERVAL)
     return response
+
+
+class _PushedAgain:
+    """Pushes a request again before its address expires (RFC 9126 section 2.2), or once that may be used up.
+
+    A provider that cannot be reached is asked again after a while: the person may have its page open.
+    """
+
+    def __init__(self, client: Client, request: AuthorizationRequest) -> None:
+        self._client, self.request = client, request
+        self._interval = _PUSH_INTERVAL
+        self._not_before = time.monotonic()
+
+    def is_due(self, *, used: bool) -> bool:
+        """Whether to push it now; ``used``: whether the person may have opened the address."""
+        pushed, now = self.request.pushed, time.monotonic()
+        if pushed is None or now < self._not_before:
+            return False
+        return used or now >= pushed.expires_at - min(_MARGIN, pushed.expires_in / 4)
+
+    def push(self) -> bool:
+        """Push it; False if the provider could not be reached. Raises `ProviderError` if it refuses."""
+        try:
+            self.request = self._client.push(self.request)
+        except ProviderError as error:
+            if not error.is_transient:
+                raise
+            self._interval = min(2 * self._interval, _MAX_PUSH_INTERVAL)
+            self._not_before = time.monotonic() + max(self._interval, error.retry_after or 0.0)
+            return False
+        self._interval = _PUSH_INTERVAL
+        self._not_before = time.monotonic() + _PUSH_INTERVAL
+        return True
 
 
 def _redeem(

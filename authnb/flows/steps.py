@@ -35,7 +35,8 @@ class Verification:
     ``uri`` is the URL to open and ``user_code``, in the device flow, the code to enter there;
     ``uri_complete`` is the URL that includes the code, if the provider has one. ``sign_up_uri`` is the
     page on which to create an account first. ``probe`` is a URL at which a browser can test whether it reaches the
-    loopback listener. ``expires_at`` is in seconds of the Unix epoch.
+    loopback listener. ``redirect_uri`` and ``state`` are those of the authorization request, as ``uri`` need not name
+    them. ``expires_at`` is in seconds of the Unix epoch.
     """
 
     uri: str
@@ -43,6 +44,8 @@ class Verification:
     uri_complete: str | None = None
     sign_up_uri: str | None = None
     probe: str | None = None
+    redirect_uri: str | None = None
+    state: str | None = field(default=None, repr=False)
     expires_at: float
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl
 
 from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_uri
 
 from authnb.errors import AuthnbError, ProviderError, raises_without_frames
 from authnb.oauth.claims import request_userinfo, with_id_token_claims, with_userinfo
+from authnb.oauth.pushed_request import push
 from authnb.oauth.refresh import renewed_token, request_refresh
 from authnb.oauth.responses import (
     DeviceAuthorization,
@@ -24,16 +26,21 @@ from authnb.oauth.responses import (
     read_device_authorization,
 )
 from authnb.oauth.scope import PERSON_SCOPES
-from authnb.oauth.token_endpoint import authenticated, oauth_client, request_token, revoke_token
+from authnb.oauth.token_endpoint import (
+    authenticated,
+    oauth_client,
+    post_form,
+    request_token,
+    revoke_token,
+)
 from authnb.transport.exchange import HTTPExchange, notify, observers
-from authnb.transport.failures import provider_errors
-from authnb.transport.http import provider_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authnb.oauth.dpop import DPoPKey
     from authnb.oauth.provider import Provider
+    from authnb.oauth.pushed_request import PushedRequest
     from authnb.oauth.responses import AuthorizationResponse
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -44,9 +51,16 @@ _GRANTS = {"device": "device", "form": ""}  # every other mode ends in an author
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationRequest:
-    """An authorization request (RFC 6749 section 4.1.1) and what the token request for its code needs."""
+    """An authorization request (RFC 6749 section 4.1.1) and what the token request for its code needs.
+
+    ``uri`` is what the browser opens: ``endpoint`` with the ``parameters`` or, where they are ``pushed`` (RFC 9126),
+    with a reference to them.
+    """
 
     uri: str = field(repr=False)
+    endpoint: str
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    pushed: PushedRequest | None = None
     redirect_uri: str
     state: str = field(repr=False)
     nonce: str | None = field(repr=False)
@@ -90,6 +104,7 @@ class Client:
             )
         return usable
 
+    @raises_without_frames
     def authorization_request(
         self, redirect_uri: str, *, endpoint: str | None = None, **parameters: str
     ) -> AuthorizationRequest:
@@ -99,8 +114,9 @@ class Client:
         providers refuse one.
 
         ``parameters`` are added to it: ``prompt``, ``login_hint`` and the like. ``endpoint`` replaces the authorization
-        endpoint.
+        endpoint. The request is pushed (`push`) where the provider takes that; to another endpoint, where it must be.
         """
+        may_be_pushed = endpoint is None or self.provider.require_pushed_authorization_requests
         endpoint = endpoint or self.provider.require_endpoint("authorization_endpoint", "Try mode='device'.")
         parameters = {**self.provider.quirks.parameters, **self._audience, **parameters}
         if self.dpop_key is not None:
@@ -113,18 +129,42 @@ class Client:
         nonce = generate_token(43) if "openid" in self.scope.split() else None
         if nonce is not None:
             parameters["nonce"] = nonce
-        uri, _state = oauth_client(self).create_authorization_url(
-            endpoint,
+        query, _state = oauth_client(self).create_authorization_url(
+            "",
             state=state,
             code_verifier=verifier,
             redirect_uri=redirect_uri,
             **parameters,
         )
-        uri += "".join(f"&{urlencode({'resource': other})}" for other in self.resource[1:])
-        notify(HTTPExchange(sender="browser", method="GET", url=uri))
-        return AuthorizationRequest(
-            uri=uri, redirect_uri=redirect_uri, state=state, nonce=nonce, code_verifier=verifier
+        sent = parse_qsl(query.partition("?")[2], keep_blank_values=True)
+        sent += [("resource", other) for other in self.resource[1:]]
+        request = AuthorizationRequest(
+            uri=add_params_to_uri(endpoint, sent),
+            endpoint=endpoint,
+            parameters=tuple(sent),
+            redirect_uri=redirect_uri,
+            state=state,
+            nonce=nonce,
+            code_verifier=verifier,
         )
+        if may_be_pushed:
+            request = self.push(request)
+        notify(HTTPExchange(sender="browser", method="GET", url=request.uri))
+        return request
+
+    @raises_without_frames
+    def push(self, request: AuthorizationRequest) -> AuthorizationRequest:
+        """The request with an address to open that refers to its parameters, pushed to the provider (RFC 9126).
+
+        It can be pushed again, as an address expires: whichever of them the person opens, the response is to this
+        request. Unchanged where the provider takes no pushed requests. Raises `ProviderError` if it refuses this one.
+        """
+        pushed = push(self, request.parameters)
+        if pushed is None:
+            sent = request.parameters
+        else:
+            sent = (("client_id", self.client_id), ("request_uri", pushed.request_uri))
+        return replace(request, uri=add_params_to_uri(request.endpoint, sent), pushed=pushed)
 
     def prefetch(self) -> None:
         """Import the modules that a token request needs and fetch the JWKS, on a thread, while the person signs in.
@@ -208,21 +248,8 @@ class Client:
         more = [("resource", other) for other in self.resource[1:]]
 
         def send(method: str) -> DeviceAuthorization:
-            url, headers, body = (
-                oauth_client(self)
-                .client_auth(method)
-                .prepare(
-                    "POST",
-                    endpoint,
-                    {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-                    urlencode([*{**scope, **self._audience, **parameters}.items(), *more]),
-                )
-            )
-            with (
-                provider_errors(operation, endpoint),
-                provider_session(self.provider.response_timeout) as http,
-            ):
-                response = http.post(url, data=body, headers=headers)
+            asked = [*{**scope, **self._audience, **parameters}.items(), *more]
+            response = post_form(self, method, endpoint, operation, asked)
             secrets = [] if self.client_secret is None else [self.client_secret]
             return read_device_authorization(response, operation, self.provider.issuer, secrets)
 

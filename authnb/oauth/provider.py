@@ -38,6 +38,7 @@ class Provider:
     jwks_uri: str | None = None
     userinfo_endpoint: str | None = None
     device_authorization_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
     revocation_endpoint: str | None = None
     end_session_endpoint: str | None = None
     registration_endpoint: str | None = None
@@ -51,6 +52,7 @@ class Provider:
     dpop_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
+    require_pushed_authorization_requests: bool = False
     authnb_signup: dict[str, Any] | None = None  # the sign-up form, see `authnb.flows.signup`
     sign_up_page: str | None = None  # a page of the provider on which accounts are created
     quirks: Quirks = field(default_factory=Quirks)  # never read from metadata

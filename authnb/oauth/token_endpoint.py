@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 from authlib.oauth2 import OAuth2Client
 from authlib.oauth2.client import DEFAULT_HEADERS
@@ -16,10 +17,10 @@ from authnb.oauth.client_auth import BASIC, POST, accepts_post, default_method, 
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.oauth.responses import read_token
 from authnb.transport.failures import provider_errors
-from authnb.transport.http import mount
+from authnb.transport.http import mount, provider_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     import requests
 
@@ -159,6 +160,28 @@ def authenticated(client: RegisteredClient, send: Callable[[str], T], supported:
         if not refused or chosen or not accepts_post(client.client_id, client.client_secret, supported):
             raise
     return send(POST)
+
+
+def post_form(
+    client: RegisteredClient,
+    method: str,
+    endpoint: str,
+    operation: str,
+    parameters: Iterable[tuple[str, str]],
+) -> requests.Response:
+    """The response to a form, sent with this method of client authentication, at an endpoint that Authlib lacks.
+
+    ``client_id`` in the parameters is not repeated where the method sends it too.
+    """
+    parameters = list(parameters)
+    others = [(name, value) for name, value in parameters if name != "client_id"]
+    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    auth = oauth_client(client).client_auth(method)
+    url, headers, body = auth.prepare("POST", endpoint, headers, urlencode(others))
+    if len(others) < len(parameters) and "client_id" not in dict(parse_qsl(body)):
+        body += f"&{urlencode({'client_id': client.client_id})}"
+    with provider_errors(operation, endpoint), provider_session(client.provider.response_timeout) as http:
+        return http.post(url, data=body, headers=headers)
 
 
 def revoke_token(client: RegisteredClient, token: str, token_type_hint: str) -> None:

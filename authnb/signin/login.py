@@ -175,9 +175,16 @@ class Login(LoginState):
         if not reached and automatic and self.mode == "loopback" and self.status == "waiting":
             self._restart(None)
 
+    def report_return(self) -> None:
+        """The person came back from the provider's page while the sign-in waits: its address may be used up."""
+        self._attempt.inbox.address_used = True
+        self._attempt.wake()
+
     def refused_redirect(self) -> str | None:
-        """The redirect URI, if the provider rejects it; makes a request to find out."""
+        """The redirect URI, if the provider rejects it; makes a request to find out, unless one was pushed with it."""
         client, address = self.client, self._attempt.inbox.redirect_uri
+        if client and client.provider.pushed_authorization_request_endpoint:
+            return None
         return address if client and address and accepts_redirect(client, address) is False else None
 
     def _restart(self, mode: str | None, status: str = "starting", *, select_account: bool = False) -> None:

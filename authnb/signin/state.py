@@ -174,15 +174,20 @@ class LoginState:
         self._notify()
 
     def on_verification(self, attempt: object, verification: Verification) -> None:
-        """The person has to open a URL."""
+        """The person has to open a URL: the first of an attempt, or the latest, as that before expires."""
         with self._lock:
             if not self.is_current(attempt):
                 return
+            if self.status != "waiting" or self.form is not None:
+                self.created, self.form = self.form is not None, None
             self.status, self.pending = "waiting", ""
-            self.created, self.form = self.form is not None, None
-            if self._verification.done():  # of a client that the provider did not know
-                self._verification = Future()
-            self._verification.set_result(verification)
+            latest: Future[Verification | None] = self._verification
+            if (
+                latest.done()
+            ):  # of a client that the provider did not know, or of a pushed request that expires
+                latest = Future()
+            latest.set_result(verification)
+            self._verification = latest
         self._notify()
 
     def on_form(self, attempt: object, form: Form) -> None:

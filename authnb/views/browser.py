@@ -46,13 +46,18 @@ class PageOpener:
     def __init__(self, *, alone: bool = False) -> None:
         self._alone = alone
         self._file: Path | None = None
+        self._opened: str | None = None  # the state of the request whose page was opened
 
     def __call__(self, login: Login) -> None:
         """Open the page, or delete the file."""
         if login.status != "waiting":
+            self._opened = None
             self._remove()
         elif login.form is None:
             verification, url = login.verification(), None
+            if verification.state is not None and verification.state == self._opened:
+                return  # a new address of the page that the person has open
+            self._opened = verification.state
             with suppress(OSError):  # no room for a file
                 url = self._private_url(verification.uri_complete or verification.uri)
             # webbrowser.open blocks until some browsers exit

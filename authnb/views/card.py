@@ -155,6 +155,8 @@ def _waiting(login: Login, notes: str, clicks_unheard: str | None) -> dict[str, 
         ],
         "seconds": max(0.0, verification.expires_at - time.time()),
         "address": verification.uri,
+        "state": verification.state,
+        "redirect_uri": verification.redirect_uri,
         "probe": verification.probe,
         **text,
     }

@@ -220,7 +220,7 @@ class PanelView:
             "switch_account": lambda: self._in_background(login, login.switch_account),
             "report_server": lambda: login.report(message),
             "report_loopback": lambda: login.report_loopback(reached=message.get("reached") is True),
-            "check_redirect": lambda: self._in_background(login, lambda: _redirect_problems(login)),
+            "check_redirect": lambda: self._in_background(login, lambda: _on_return(login)),
             "submit_redirect": lambda: self._in_background(
                 login, lambda: login.submit_redirect(_values(buffers).get("address", ""))
             ),
@@ -271,7 +271,9 @@ def _summary(login: Login) -> str:
     return " ".join(text_lines(login, with_name=False))
 
 
-def _redirect_problems(login: Login) -> list[str]:
+def _on_return(login: Login) -> list[str]:
+    """The person came back to the panel without having signed in: have a fresh address, and say what is wrong."""
+    login.report_return()
     address = login.refused_redirect()
     if address is None:
         return []

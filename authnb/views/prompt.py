@@ -57,11 +57,19 @@ def prompt_for_address(login: Login, read_line: Callable[[Login], str | None]) -
     return None
 
 
-def terminal_line(login: Login) -> str | None:
-    """A line from the terminal; None without a terminal, or if the sign-in ended first."""
+def terminal_line(login: Login, show: Callable[[Login], None]) -> str | None:
+    """A line from the terminal; None without a terminal, or if the sign-in ended first.
+
+    ``show`` is called meanwhile, as the address to open may change; not on Windows.
+    """
     if not is_terminal(sys.stdin):
         return None
-    return compat.read_hidden_line("Address: ", lambda: _waits(login))
+
+    def wanted() -> bool:
+        show(login)
+        return _waits(login)
+
+    return compat.read_hidden_line("Address: ", wanted)
 
 
 def notebook_line(_: Login) -> str | None:

@@ -21,6 +21,7 @@ NAME, _LINE = 80, 8000  # characters of a person's name, and of a line
 _PASTE_HINT = (
     "Sign in there. Your browser then shows an error page: copy its whole address and paste it here."
 )
+_RENEWED = "The address above expires. If you have not opened it yet, open this one:"
 # An output cannot be removed; panel.css hides this one
 _NOTHING = {"text/plain": "", "text/html": '<div class="authnb-text"></div>'}
 
@@ -112,6 +113,7 @@ class TerminalView:
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None
+        self._opened: str | None = None  # the state of the request whose address was printed
         self._asked = False
 
     def open(self, login: Login) -> None:
@@ -120,11 +122,13 @@ class TerminalView:
             login.observe(self.update)
 
     def update(self, login: Login) -> None:
-        """Print the state once."""
-        text = text_lines(login)
+        """Print the state once; of an address that replaces one which expires, no more than that."""
+        text, verification = text_lines(login), _verification(login)
         # An error is raised right after, and says the same
         if text != self._shown and (login.pending or login.status in {"waiting", "signed_in"}):
-            say(text)
+            opened, self._opened = self._opened, None if verification is None else verification.state
+            renewed = verification is not None and opened is not None and opened == self._opened
+            say([_RENEWED, printable(verification.uri, _LINE)] if verification and renewed else text)
         self._shown = text
 
     def must_ask(self) -> bool:
@@ -139,7 +143,7 @@ class TerminalView:
             ask_choice(login)
         elif login.status == "waiting" and not self._asked:
             self._asked = True
-            prompt_for_address(login, terminal_line)
+            prompt_for_address(login, lambda login: terminal_line(login, self.update))
 
 
 class NotebookView:

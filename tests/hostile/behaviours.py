@@ -9,7 +9,7 @@ from importlib import import_module
 
 from behaviour import BEHAVIOURS
 
-for _part in ("id_token", "endpoints", "responses", "callbacks", "texts", "api", "step_up"):
+for _part in ("id_token", "endpoints", "pushed", "responses", "callbacks", "texts", "api", "step_up"):
     import_module(f"behaviours_{_part}")
 
 HOSTILE = [one for one in BEHAVIOURS if one.error is not None]

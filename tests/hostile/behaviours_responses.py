@@ -173,8 +173,8 @@ def _(scenario: Scenario) -> None:
     ]
     honest = scenario.answer
 
-    def answer(name: str, query: str) -> Answer:
-        return first.pop(0) if name == "token" and first else honest(name, query)
+    def answer(name: str, query: str, body: str) -> Answer:
+        return first.pop(0) if name == "token" and first else honest(name, query, body)
 
     scenario.answer = answer  # type: ignore[method-assign] # of this scenario only
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import socket
 import ssl
 import threading
@@ -138,6 +139,12 @@ class Scenario:
             "expires_in": 600,
             "interval": 1,
         }
+        self.pushed_answer: dict[str, Any] = {
+            "request_uri": "urn:ietf:params:oauth:request_uri:{}",
+            "expires_in": 60,
+        }
+        self.pushed: dict[str, str] = {}  # the parameters of pushed requests, each until it is used
+        self.bodies: list[tuple[str, dict[str, str], str]] = []  # path, headers and body of each POST
         # What the browser is sent to, one address after the other
         self.callbacks: Callable[[str, list[tuple[str, str]]], list[str]] = self.honest_callback
         # Whole answers in place of the honest ones, by the last part of the path
@@ -172,7 +179,7 @@ class Scenario:
         """One answer, with code, state and iss."""
         return [f"{redirect_uri}?{urlencode(pairs)}"]
 
-    def answer(self, name: str, query: str) -> Answer:
+    def answer(self, name: str, query: str, body: str) -> Answer:
         """The answer to a request."""
         honest: dict[str, Callable[[], Any]] = {
             "openid-configuration": lambda: self.metadata,
@@ -182,6 +189,7 @@ class Scenario:
             "signup": lambda: {"name": "ada"},
             "token": lambda: present({**self.token, "id_token": self.id_token()}),
             "authorize": lambda: self.authorized(query),
+            "par": lambda: self.push(body),
             "oauth-protected-resource": lambda: present(self.resource),
             "register": lambda: present(self.registration),
         }
@@ -189,7 +197,22 @@ class Scenario:
             return self.overrides[name]()
         if not name:
             return Answer(401, b"", {"WWW-Authenticate": self.challenge()})
-        return as_json(honest[name]()) if name in honest else Answer(404, b"not here")
+        if name not in honest:
+            return Answer(404, b"not here")
+        return as_json(honest[name](), 201 if name == "par" else 200)
+
+    def take_pushed_requests(self, *, required: bool = False) -> None:
+        """Name the endpoint for pushed authorization requests (RFC 9126 section 5)."""
+        self.metadata["pushed_authorization_request_endpoint"] = f"{self.issuer}/par"
+        self.metadata["require_pushed_authorization_requests"] = required
+
+    def push(self, body: str) -> dict[str, Any]:
+        """Take a pushed authorization request (RFC 9126 section 2.2), each under a name of its own."""
+        answer = present(self.pushed_answer)
+        if isinstance(answer.get("request_uri"), str):
+            answer["request_uri"] = answer["request_uri"].format(secrets.token_urlsafe(8))
+            self.pushed[answer["request_uri"]] = body
+        return answer
 
     def challenge(self) -> str:
         """What the API says to who has no token."""
@@ -199,6 +222,11 @@ class Scenario:
     def authorized(self, query: str) -> list[str]:
         """Where the browser is to go, told instead of sent: the test is the browser."""
         asked = {key: values[0] for key, values in parse_qs(query).items()}
+        if "request_uri" in asked:
+            whole = self.pushed.pop(asked["request_uri"], None)
+            if whole is None:  # used before: an error page, and no redirect
+                return []
+            asked = {key: values[0] for key, values in parse_qs(whole).items()}
         self.nonce = asked.get("nonce", "")
         pairs = [("code", CODE), ("state", asked["state"]), ("iss", self.issuer)]
         return self.callbacks(asked["redirect_uri"], pairs)
@@ -276,7 +304,7 @@ class Server(OnThread):
         """Answer one request."""
         path, query = urlsplit(handler.path).path, urlsplit(handler.path).query
         length = int(handler.headers.get("Content-Length") or 0)
-        handler.rfile.read(length)
+        body = handler.rfile.read(length).decode(errors="replace")
         parts = [part for part in path.split("/") if part not in {"", ".well-known"}]
         name = next((part for part in parts if part in self.scenarios), "")
         if not name:
@@ -284,7 +312,9 @@ class Server(OnThread):
             return
         scenario = self.scenarios[name]
         scenario.requests.append((handler.command, path))
-        answer = scenario.answer(next((part for part in reversed(parts) if part != name), ""), query)
+        if handler.command == "POST":
+            scenario.bodies.append((path, dict(handler.headers), body))
+        answer = scenario.answer(next((part for part in reversed(parts) if part != name), ""), query, body)
         if answer.raw:
             for piece in answer.body:
                 handler.wfile.write(piece)  # type: ignore[arg-type] # raw: pieces of bytes

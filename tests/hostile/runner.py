@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from provider import CLIENT, PASSWORD, Answer, Server
@@ -140,11 +140,10 @@ def browse(login: Login, look: Callable[[Login], None] = lambda _login: None) ->
     look(login)
     if verification.user_code is not None:
         return None
-    redirect_uri = parse_qs(urlsplit(verification.uri).query)["redirect_uri"][0]
     for address in requests.get(verification.uri, timeout=60).json():
         with suppress(requests.ConnectionError):  # after the answer, the listener is gone
             requests.get(address, timeout=60)
-    return urlsplit(redirect_uri).port
+    return urlsplit(verification.redirect_uri or "").port
 
 
 def fill_in(login: Login, look: Callable[[Login], None]) -> None:

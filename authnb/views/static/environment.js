@@ -28,12 +28,11 @@ const probeLoopback = async (url, send) => {
 const onReturn = (check) => window.addEventListener("focus", () => setTimeout(check, 1000), { once: true });
 
 // The callback page posts the authorization response to the channel named after its state
-const relayCallback = (address, send) => {
-  const query = new URL(address).searchParams;
-  const channel = new BroadcastChannel(`authnb:${query.get("state")}`);
+const relayCallback = ({ state, redirect_uri }, send) => {
+  const channel = new BroadcastChannel(`authnb:${state}`);
   channel.onmessage = ({ data }) => {
     if (typeof data?.response !== "string") return;
-    send({ action: "submit_redirect" }, { address: query.get("redirect_uri") + data.response });
+    send({ action: "submit_redirect" }, { address: redirect_uri + data.response });
     channel.postMessage("received");
   };
   return channel;
@@ -42,12 +41,12 @@ const relayCallback = (address, send) => {
 const watchEnvironment = (send) => {
   let [current, channel] = [];
   reportServer(send);
-  const update = ({ address, probe }) => {
-    if (address === current) return;
-    current = address;
+  const update = (live) => {
+    if (live.state === current) return;
+    current = live.state;
     channel?.close();
-    channel = address?.includes("redirect_uri=") ? relayCallback(address, send) : null;
-    if (probe) probeLoopback(probe, send);
+    channel = current && relayCallback(live, send);
+    if (live.probe) probeLoopback(live.probe, send);
   };
   return { update, close: () => channel?.close() };
 };

@@ -149,11 +149,12 @@ export default () => {
     const draw = () => {
       const card = (ui.card = cardOf(model, floating));
       const json = JSON.stringify(card);
+      const changed = root.dataset.phase !== card.phase;
+      const pasting = !changed && body.querySelector("[name=address]")?.value;
       const tick = () => ui.ticks.forEach((update) => update(Math.max(0, (deadline - performance.now()) / 1000), total));
       root.dataset.panel = panelId;
-      if (json === drawn || root.matches(":active")) return tick(); // not during a click
+      if (json === drawn || pasting || root.matches(":active")) return tick(); // not during a click
       drawn = json;
-      const changed = root.dataset.phase !== card.phase;
       const opened = !changed && body.querySelector("details")?.open;
       const hadFocus = root.matches(":focus-within");
       root.dataset.phase = card.phase;
@@ -215,7 +216,7 @@ export default () => {
       };
       model.on("msg:custom", ({ seconds, panel, several, asked, ...state }) => {
         [dead, sentAt] = [false, model.get("card").in_progress ? performance.now() : 0];
-        if (state.address !== live.address) total = seconds;
+        if (state.state !== live.state) total = seconds;
         if (state.phase !== live.phase && model.get("card").marimo) send({ action: "phase_shown" });
         deadline = performance.now() + 1000 * (seconds ?? 0);
         own = [null, page].includes(asked);
