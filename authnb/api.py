@@ -20,6 +20,7 @@ from authnb.storage.base import Account, MemoryStorage, TokenStorage, memory, un
 from authnb.views.selection import login_class, open_browser, select_view
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping, Sequence
 
     from authnb.oauth.client_auth import AuthMethod
@@ -44,6 +45,7 @@ def login(
     *,
     client_id: str | Mapping[str, str] | None = None,
     client_secret: str | None = None,
+    client_key: str | os.PathLike[str] | None = None,
     scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
     mode: LoginMode = "auto",
@@ -77,6 +79,9 @@ def login(
     ``client_id``: left out, a client that was registered here before is used, else one is registered without a
     person (RFC 7591), where the provider allows it. A URL is that of a client id metadata document
     (draft-ietf-oauth-client-id-metadata-document).
+    ``client_key``: the path of a file with the client's private key, PEM or JWK, in place of ``client_secret``; by
+    default the file that ``AUTHNB_CLIENT_KEY_FILE`` names. The client authenticates by ``private_key_jwt`` then (RFC
+    7523), and only the path is remembered.
 
     ``scope``: the scope to request; by default what the API asks for where the issuer was found from it, else the
     preset's, else ``openid profile email``. ``api``: the addresses
@@ -84,11 +89,11 @@ def login(
     (callback to this machine), ``page`` (callback to a page of your Jupyter server), ``proxy`` (callback through
     jupyter-server-proxy), ``paste`` (you paste the URL on which the browser ends), ``device`` (a code, entered on any
     device), or ``auto``, chosen for the environment. For unattended runs: ``client_credentials`` (a token for the
-    client itself; the secret is in ``AUTHNB_CLIENT_SECRET`` or a file) or ``token`` (a workload identity, see
-    `authnb.flows.workload`). ``redirect_port``: a port, or several to try, if the provider requires registered
-    ones; ``redirect_path``: the path of the redirect URI, which is ``http://127.0.0.1:PORT/callback`` unless given; a
-    dict, as for ``client_id``, where there are several providers. Two that send no ``iss`` need one each (RFC 9700
-    section 4.4). ``profile``: separates several accounts.
+    client itself; its secret is in ``AUTHNB_CLIENT_SECRET`` or a file, or it has a key) or ``token`` (a workload
+    identity, see `authnb.flows.workload`). ``redirect_port``: a port, or several to try, if the provider requires
+    registered ones; ``redirect_path``: the path of the redirect URI, which is ``http://127.0.0.1:PORT/callback`` unless
+    given; a dict, as for ``client_id``, where there are several providers. Two that send no ``iss`` need one each (RFC
+    9700 section 4.4). ``profile``: separates several accounts.
     ``remember``: keep the sign-in on disk, encrypted, for later kernels and other notebooks; ``storage``: keep it in
     a `TokenStorage` of your own. In a web server's worker (Streamlit, Gradio, Flask …) each call is a sign-in of its
     own, for your app to keep with the visitor's session, and ``remember`` needs a ``profile`` for each visitor.
@@ -96,12 +101,13 @@ def login(
     interactive notebook), or None to display nothing and use ``Login.verification()``.
     ``prompt``: pages the provider shows: ``select_account`` (the default for any ``profile`` but the first, where the
     provider supports it), ``login``, ``consent``. ``login_hint``: the account that its sign-in page suggests.
-    ``token_endpoint_auth_method``: ``client_secret_basic`` or ``client_secret_post`` (RFC 7591 section 2), by default
-    chosen from the provider's metadata. ``response_timeout``: seconds for one whole response of the provider, 20 unless
-    given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows several (RFC 8707), by
-    default the one from which the issuer was found; the session's token is for the first, and `Session.for_audience`
-    gives those for the others. ``dpop``: whether tokens are bound to a key of this sign-in, so that they are no use to
-    whoever gets hold of them (DPoP, RFC 9449); by default where the provider's metadata offer it, True demands it.
+    ``token_endpoint_auth_method``: ``client_secret_basic``, ``client_secret_post`` or ``private_key_jwt`` (RFC 7591
+    section 2), by default chosen from the provider's metadata. ``response_timeout``: seconds for one whole response of
+    the provider, 20 unless given. ``resource``: the APIs, by URL, to request tokens for, where the provider knows
+    several (RFC 8707), by default the one from which the issuer was found; the session's token is for the first, and
+    `Session.for_audience` gives those for the others. ``dpop``: whether tokens are bound to a key of this sign-in, so
+    that they are no use to whoever gets hold of them (DPoP, RFC 9449); by default where the provider's metadata offer
+    it, True demands it.
 
     The sign-in runs on a thread: ``await`` it in a cell, call ``.wait()`` in a script, or leave it on the last line
     of a cell and read ``.session`` later. Errors are raised there: `InteractionRequired` in an unattended run,
@@ -115,6 +121,7 @@ def login(
         client_id,
         api=apis,
         client_secret=client_secret,
+        client_key=client_key,
         scope=scope,
         token_endpoint_auth_method=token_endpoint_auth_method,
         response_timeout=response_timeout,
@@ -139,6 +146,7 @@ def signup(
     *,
     client_id: str | Mapping[str, str] | None = None,
     client_secret: str | None = None,
+    client_key: str | os.PathLike[str] | None = None,
     scope: str | Iterable[str] | None = None,
     api: str | Iterable[str] | None = None,
     mode: SignUpMode = "auto",
@@ -169,6 +177,7 @@ def signup(
         client_id,
         api=apis,
         client_secret=client_secret,
+        client_key=client_key,
         scope=scope,
         token_endpoint_auth_method=token_endpoint_auth_method,
         response_timeout=response_timeout,

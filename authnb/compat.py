@@ -59,6 +59,10 @@ if sys.platform == "win32":
         """A descriptor of a file, which inherits the access control list of its folder."""
         return os.open(path, flags | OPEN_FLAGS)
 
+    def open_secret(path: Path) -> int:
+        """A descriptor of a file with a secret that somebody gave the user; its access control list is theirs."""
+        return os.open(path, os.O_RDONLY | OPEN_FLAGS)
+
     def make_folder(path: Path) -> None:
         """Make a folder and those above it, which inherit the access control list of the profile."""
         path.mkdir(parents=True, exist_ok=True)
@@ -104,6 +108,7 @@ else:
     REUSE_ADDRESS = True
     HAS_PUBLIC_COMMAND_LINES = True
     _WRITABLE_BY_OTHERS = 0o022
+    _ROOT = 0  # the number of the user
 
     def open_private(path: Path, flags: int) -> int:
         """A descriptor of a file that is the user's alone, in a folder where nobody else can put one.
@@ -128,8 +133,26 @@ else:
                 raise
             return descriptor
 
-    def _check_private(path: Path, found: os.stat_result, others: int) -> None:
-        if found.st_uid != os.geteuid():
+    def open_secret(path: Path) -> int:
+        """A descriptor of a file with a secret that somebody gave the user, which nobody else can read or write.
+
+        Raises `NotPrivateError`, as ssh(1) refuses such a key. Links are followed, and a file of root's may be readable
+        by its group: so do volumes of Kubernetes hold secrets for a user who is not root. There is no wait for a pipe.
+        """
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(path))  # noqa: TRY301 - it is closed below
+            mounted = found.st_uid == _ROOT and not is_root()
+            _check_private(path, found, 0o037 if mounted else 0o077, owner=_ROOT if mounted else None)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _check_private(path: Path, found: os.stat_result, others: int, owner: int | None = None) -> None:
+        if found.st_uid != (os.geteuid() if owner is None else owner):
             raise NotPrivateError(path, f"it belongs to the user with the number {found.st_uid}", owned=False)
         if found.st_mode & others:
             reason = f"others have access to it, mode {stat.S_IMODE(found.st_mode):o}"

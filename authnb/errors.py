@@ -9,7 +9,7 @@
     ├── LoginTimeout              a wait for a sign-in ended, and the sign-in goes on; also a TimeoutError
     ├── ProviderError             the provider cannot be reached, refused us, or sent what cannot be used
     │   └── InvalidToken          an ID token did not stand up to verification
-    ├── StorageError              the place where tokens are kept cannot be read or written
+    ├── StorageError              a file or store of tokens or keys cannot be read, written or used
     ├── ShareError                a share of a sign-in cannot be had here, or has ended
     └── StepUpRequired            an API asks for more than was granted; also a requests.HTTPError, and defined in
                                   `authnb.session.refused`, as this module knows nothing of requests
@@ -143,7 +143,7 @@ class InvalidToken(ProviderError):
 
 
 class StorageError(AuthnbError):
-    """The place where tokens are kept cannot be read or written."""
+    """A file or store of tokens or keys cannot be read, written or used."""
 
 
 class ShareError(AuthnbError):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from authnb.adapters.source import AccessToken
 from authnb.adapters.token_file import next_look, temporary_folder, touch
 from authnb.cli.status import describe_account, find_sign_ins, nobody
 from authnb.errors import AuthnbError, InvalidToken, LoginRequired, StorageError, unexpected_error
-from authnb.flows.workload import SECRET, SECRET_FILE, client_secret
+from authnb.flows.workload import SECRET, SECRET_FILE, client_key, client_secret, has_secret
+from authnb.oauth.client_assertion import check_client_key
 from authnb.session.lifetime import read_duration
 from authnb.session.session import Session
 from authnb.storage.files import FileStorage
@@ -104,13 +105,17 @@ def _client(account: Account, sign_in: SignIn) -> Client:
     """The client that the kernel signed in with."""
     secret = None
     if sign_in.has_secret and sign_in.client_secret is None:
-        if not (os.environ.get(SECRET) or os.environ.get(SECRET_FILE)):
+        if not has_secret(os.environ):
             raise ValueError(
                 f"The client {account.client_id} has a secret, which is not stored. Set {SECRET}, or {SECRET_FILE} to "
                 "the name of a file with it."
             )
         secret = client_secret(os.environ)
-    return sign_in.client(account, secret)
+    client = sign_in.client(account, secret)
+    if client.client_key is not None:
+        client = replace(client, client_key=client_key(os.environ) or client.client_key)
+        check_client_key(client)
+    return client
 
 
 def _end_on_signals(events: SimpleQueue[_End | None]) -> None:

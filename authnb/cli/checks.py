@@ -1,4 +1,4 @@
-"""The checks of `authnb.cli.doctor`: environment, loopback, storage, versions, network, provider, modes."""
+"""The checks of `authnb.cli.doctor`: environment, loopback, storage, client key, versions, network, provider, modes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from authnb.cli.counting import counted
-from authnb.errors import LoginFailed
+from authnb.errors import LoginFailed, StorageError
 from authnb.flows.listener import LoopbackListener
-from authnb.flows.workload import token_source
+from authnb.flows.workload import client_key, token_source
+from authnb.oauth.client_auth import KEY_FILE
 from authnb.oauth.provider import Provider
 from authnb.signin.environment import public_proxy
 from authnb.signin.modes import rank_modes
@@ -130,6 +131,21 @@ def check_storage() -> Iterator[Finding]:
         type(backend).__module__ if works else "none that works: the key is kept in a file only you can read"
     )
     yield Finding(what="keyring", state=OK if works else NOTE, found=found)
+
+
+def check_client_key() -> Iterator[Finding]:
+    """Whether the client's private key, which the environment names, can be used."""
+    if (path := client_key(os.environ)) is None:
+        return
+    from authnb.oauth.client_key import read_client_key  # noqa: PLC0415 - cryptography is slow to load
+
+    try:
+        kind = read_client_key(path).kind
+    except StorageError as error:
+        found, remedy = f"{KEY_FILE} names none that can be used", error.description
+        yield Finding(what="client key", state=BAD, found=found, remedy=remedy)
+    else:
+        yield Finding(what="client key", state=OK, found=f"{kind}, in the file that {KEY_FILE} names")
 
 
 def check_versions(environment: Environment) -> Iterator[Finding]:

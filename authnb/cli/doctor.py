@@ -17,6 +17,7 @@ from authnb.cli.checks import (
     NOTE,
     OK,
     Finding,
+    check_client_key,
     check_environment,
     check_loopback,
     check_modes,
@@ -87,6 +88,7 @@ def doctor(issuer: str | Provider | None = None, *, timeout: float = TIMEOUT) ->
         "environment": lambda: check_environment(environment),
         "loopback": check_loopback,
         "storage": check_storage,
+        "client key": check_client_key,
         "versions": lambda: check_versions(environment),
     }
     if issuer is None:

@@ -1,6 +1,7 @@
 """Unattended sign-in: client credentials, or an ambient token of the workload's environment.
 
-The client secret is in ``AUTHNB_CLIENT_SECRET``, or in the file that ``AUTHNB_CLIENT_SECRET_FILE`` names. A token
+The client secret is in ``AUTHNB_CLIENT_SECRET``, or in the file that ``AUTHNB_CLIENT_SECRET_FILE`` names; in place of a
+secret, the client's private key is in the file that ``AUTHNB_CLIENT_KEY_FILE`` names. A token
 comes from the file that ``AUTHNB_TOKEN_FILE`` names; from a CI with ID tokens for jobs, as GitHub Actions has them
 (``ACTIONS_ID_TOKEN_REQUEST_URL`` and ``ACTIONS_ID_TOKEN_REQUEST_TOKEN``); or from JupyterHub's ``auth_state``
 (``JUPYTERHUB_API_TOKEN``).
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from authnb.errors import LoginFailed, ProviderError
+from authnb.oauth.client_auth import KEY_FILE, key_path
 from authnb.oauth.responses import Token
 from authnb.transport.failures import provider_errors
 from authnb.transport.http import is_secure, parse, provider_session, read_object
@@ -32,6 +34,17 @@ _LIMIT = 1 << 16  # bytes of a file with one secret in it
 _SCOPE = "admin:auth_state!user"
 
 
+def client_key(environ: Mapping[str, str]) -> Path | None:
+    """The file with the client's private key that the environment names, if it does."""
+    name = environ.get(KEY_FILE)
+    return key_path(name) if name else None
+
+
+def has_secret(environ: Mapping[str, str]) -> bool:
+    """Whether the environment has a client secret, or names a file with it."""
+    return bool(environ.get(SECRET) or environ.get(SECRET_FILE))
+
+
 def client_secret(environ: Mapping[str, str]) -> str:
     """The client secret from the environment, or from the file named there; `LoginFailed` without one."""
     if secret := environ.get(SECRET):
@@ -40,8 +53,8 @@ def client_secret(environ: Mapping[str, str]) -> str:
         return _read_secret_file(name, SECRET_FILE)
     raise LoginFailed(
         "invalid_client",
-        f"mode='client_credentials' needs the client's secret: set {SECRET}, or {SECRET_FILE} to the name of a "
-        "file with it. In a notebook it would be saved with the cell.",
+        f"mode='client_credentials' needs the client's secret or key: set {SECRET}, or {SECRET_FILE} to the name of a "
+        f"file with it, or {KEY_FILE} to that of its private key. In a notebook it would be saved with the cell.",
     )
 
 

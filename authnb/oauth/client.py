@@ -37,6 +37,7 @@ from authnb.transport.exchange import HTTPExchange, notify, observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from authnb.oauth.dpop import DPoPKey
     from authnb.oauth.provider import Provider
@@ -71,16 +72,18 @@ class AuthorizationRequest:
 class Client:
     """A client registered at a provider (RFC 6749 section 2).
 
-    Without ``client_secret`` it is a public client. ``token_endpoint_auth_method`` is chosen from the
-    provider's metadata unless given. ``resource``: the APIs that tokens are requested for (RFC 8707), the first of
-    them for the sign-in's own token. ``dpop_key``: the key that its tokens are to be bound to (RFC 9449), and ``dpop``:
-    whether they must be (True), or must not (False).
+    Without ``client_secret`` and ``client_key`` it is a public client; ``client_key``: the path of a file with its
+    private key, which is read for each request. ``token_endpoint_auth_method`` is chosen from the provider's metadata
+    unless given. ``resource``: the APIs that tokens are requested for (RFC 8707), the first of them for the sign-in's
+    own token. ``dpop_key``: the key that its tokens are to be bound to (RFC 9449), and ``dpop``: whether they must be
+    (True), or must not (False).
     """
 
     provider: Provider
     _: KW_ONLY
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
+    client_key: Path | None = None
     scope: str = "openid profile email"
     token_endpoint_auth_method: str | None = None
     resource: tuple[str, ...] = ()
@@ -92,7 +95,8 @@ class Client:
 
         Raises `ProviderError` if none is usable.
         """
-        secret_required = self.provider.quirks.secret_for if self.client_secret is None else ()
+        public = self.client_secret is None and self.client_key is None
+        secret_required = self.provider.quirks.secret_for if public else ()
         usable = tuple(mode for mode in modes if _GRANTS.get(mode, "code") not in secret_required)
         if modes and not usable:
             page = self.provider.quirks.client_page

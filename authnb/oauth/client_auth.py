@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus
 
@@ -11,13 +13,25 @@ if TYPE_CHECKING:
 
     from authlib.oauth2.auth import ClientAuth
 
-AuthMethod = Literal["client_secret_basic", "client_secret_post"]  # RFC 7591 section 2
-AUTH_METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post")
-BASIC, POST = AUTH_METHODS
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]  # RFC 7591 section 2
+AUTH_METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+SECRET_METHODS = BASIC, POST = AUTH_METHODS[:2]
+PRIVATE_KEY_JWT = AUTH_METHODS[2]
+KEY_FILE = "AUTHNB_CLIENT_KEY_FILE"
 
 
-def default_method(client_secret: str | None, supported: Collection[str]) -> str:
+def key_path(path: str) -> Path:
+    """The path of a key file: ``~`` is the home folder, and a relative path begins in the working folder of now."""
+    given = Path(path)
+    with suppress(RuntimeError):  # there is no home folder: the file is not found, which is said
+        given = given.expanduser()
+    return given.absolute()
+
+
+def default_method(client_secret: str | None, client_key: Path | None, supported: Collection[str]) -> str:
     """The method to use at an endpoint whose metadata lists these."""
+    if client_key is not None:
+        return PRIVATE_KEY_JWT
     if client_secret is None:
         return "none"
     # RFC 8414 section 2: the default is client_secret_basic

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from authnb.errors import ProviderError, raises_without_frames
 from authnb.oauth.client import TOKEN_EXCHANGE
-from authnb.oauth.client_auth import AUTH_METHODS
+from authnb.oauth.client_auth import SECRET_METHODS
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.transport.addresses import is_readable_address
 from authnb.transport.failures import provider_errors
@@ -168,7 +168,7 @@ def _client_metadata(
         grants.append(TOKEN_EXCHANGE)
     supported = provider.token_endpoint_auth_methods_supported
     # in the provider's order: some that name both do one better (the MCP SDK wants the client_id in the body)
-    others = [method for method in supported if method in AUTH_METHODS]
+    others = [method for method in supported if method in SECRET_METHODS]
     metadata: dict[str, Any] = {
         "client_name": CLIENT_NAME,
         "software_id": SOFTWARE_ID,
@@ -269,11 +269,11 @@ def _read(
         scope=str(asked.get("scope", "")),
     )
     found = replace(found, **_secret_members(answer, found), **_management(provider, answer, found, endpoint))
-    default = AUTH_METHODS[0] if found.client_secret else _PUBLIC
+    default = SECRET_METHODS[0] if found.client_secret else _PUBLIC
     method = answer.get("token_endpoint_auth_method", default)
     if method == _PUBLIC:  # some issue a secret all the same
         return replace(found, client_secret=None, client_secret_expires_at=0)
-    if method not in AUTH_METHODS or found.client_secret is None:
+    if method not in SECRET_METHODS or found.client_secret is None:
         raise _refused(
             provider,
             f"It wants the client to authenticate by {printable(method, 80)!r}, which authnb cannot do.",

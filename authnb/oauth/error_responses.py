@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY_REQUESTS, _SERVER_ERROR = 401, 403, 429, 500
 _RETRY_STATUSES = {408, 425, 429}  # RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4
+_JWT = re.compile(r"eyJ[\w-]{12,}(?:\.[\w-]*)*")  # whole or in part: JSON in base64url (RFC 7515 section 3.1)
 _POLL_ERRORS = {"authorization_pending", "slow_down", "expired_token"}  # RFC 8628 section 3.5
 
 # The remedy for an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5).
@@ -23,7 +24,7 @@ REMEDIES = {
     "access_denied": "Sign in again and allow it, if that was not meant.",
     "consent_required": "Sign in again and allow it, if that was not meant.",
     "expired_token": "The code was not entered in time. Sign in again for a new one.",
-    "invalid_client": "Check client_id, and client_secret if the client has one.",
+    "invalid_client": "Check client_id, and client_secret or client_key if the client has one.",
     "unauthorized_client": "The client is not registered for this way to sign in. Try another mode=.",
     "unsupported_grant_type": "The provider does not offer this way to sign in. Try another mode=.",
     "invalid_scope": "Ask for other scopes with scope=.",
@@ -97,7 +98,9 @@ def _code_and_description(body: Mapping[str, Any], secrets: Collection[str]) -> 
     descriptions = [text(members, name, secrets=secrets) for name in _DESCRIPTION_MEMBERS]
     if code is None:
         descriptions.append(text(body, "error", secrets=secrets))
-    return code, next((value for value in descriptions if value and value != code), "")
+    description = next((value for value in descriptions if value and value != code), "")
+    # A client assertion is made for its request, and so in no list of secrets
+    return code, _JWT.sub("…", description)
 
 
 def _error_code(error: str | None, status: int) -> str:

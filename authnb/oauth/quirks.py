@@ -29,7 +29,8 @@ class Quirks:
     authorization request. ``audience``: the API that the token is for, sent with authorization, device authorization
     and client credentials requests; ``resource``: the same as RFC 8707 has it, sent with every token request too.
     ``refresh_scope``: whether a renewal names the requested scope (RFC 6749 section 6: optional).
-    ``secret_for``: which of ``code`` and ``device`` need a client secret.
+    ``secret_for``: which of ``code`` and ``device`` need a client secret. ``token_endpoint_audience``: whether a client
+    assertion is for the URL of the token endpoint, in place of the issuer.
 
     ``issuers``: further issuers that metadata and ID tokens may name; ``{tenantid}`` stands for a tenant's
     identifier, in an ID token for its claim ``tid``.
@@ -52,6 +53,7 @@ class Quirks:
     refresh_scope: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     secret_for: tuple[str, ...] = ()
+    token_endpoint_audience: bool = False
     issuers: tuple[str, ...] = ()
     sign_up_parameters: dict[str, str] = field(default_factory=dict)
     sign_up_endpoint: str | None = None

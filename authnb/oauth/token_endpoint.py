@@ -13,7 +13,14 @@ from authlib.oauth2.client import DEFAULT_HEADERS
 
 from authnb.errors import ProviderError
 from authnb.oauth.challenge import NONCE_ERROR, PROOF_ERROR
-from authnb.oauth.client_auth import BASIC, POST, accepts_post, default_method, sign_basic
+from authnb.oauth.client_auth import (
+    BASIC,
+    POST,
+    PRIVATE_KEY_JWT,
+    accepts_post,
+    default_method,
+    sign_basic,
+)
 from authnb.oauth.error_responses import read_oauth_error
 from authnb.oauth.responses import read_token
 from authnb.transport.failures import provider_errors
@@ -21,6 +28,7 @@ from authnb.transport.http import mount, provider_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
 
     import requests
 
@@ -47,7 +55,11 @@ class RegisteredClient(Protocol):
 
     @property
     def client_secret(self) -> str | None:
-        """Its password, None for a public client."""
+        """Its password, None for a client without one."""
+
+    @property
+    def client_key(self) -> Path | None:
+        """The file with its private key, None for a client without one."""
 
     @property
     def scope(self) -> str:
@@ -149,17 +161,28 @@ def with_proof(provider: Provider, send: Callable[[], T]) -> T:
 def authenticated(client: RegisteredClient, send: Callable[[str], T], supported: Collection[str]) -> T:
     """Send a request with the client's authentication method, and once more with another if that is refused.
 
-    ``supported``: the methods in the metadata of that endpoint.
+    ``supported``: the methods in the metadata of that endpoint. An assertion that was refused is made once more if the
+    response has shown that the provider's clock is not what it was taken for.
     """
-    method = client.token_endpoint_auth_method or default_method(client.client_secret, supported)
+    default = default_method(client.client_secret, client.client_key, supported)
+    method, clock = client.token_endpoint_auth_method or default, client.provider.clock
+    offset = clock.offset
     try:
         return send(method)
     except ProviderError as error:
-        refused = error.error == "invalid_client" and method == BASIC
-        chosen = client.token_endpoint_auth_method is not None
-        if not refused or chosen or not accepts_post(client.client_id, client.client_secret, supported):
+        if error.error != "invalid_client":
             raise
-    return send(POST)
+        if method == PRIVATE_KEY_JWT and clock.offset != offset:
+            another = method
+        elif (
+            method == BASIC
+            and client.token_endpoint_auth_method is None
+            and accepts_post(client.client_id, client.client_secret, supported)
+        ):
+            another = POST
+        else:
+            raise
+    return send(another)
 
 
 def post_form(
@@ -180,8 +203,12 @@ def post_form(
     url, headers, body = auth.prepare("POST", endpoint, headers, urlencode(others))
     if len(others) < len(parameters) and "client_id" not in dict(parse_qsl(body)):
         body += f"&{urlencode({'client_id': client.client_id})}"
+    clock = client.provider.clock
+    sent_at = clock.local_time()
     with provider_errors(operation, endpoint), provider_session(client.provider.response_timeout) as http:
-        return http.post(url, data=body, headers=headers)
+        response = http.post(url, data=body, headers=headers)
+    clock.synchronize(response.headers.get("Date"), sent_at)
+    return response
 
 
 def revoke_token(client: RegisteredClient, token: str, token_type_hint: str) -> None:
@@ -208,7 +235,7 @@ def revoke_token(client: RegisteredClient, token: str, token_type_hint: str) -> 
 
 def oauth_client(client: RegisteredClient) -> Any:
     """Authlib's client without an HTTP session: enough for an authorization request, and quick to import."""
-    return _registered(OAuth2Client(None, code_challenge_method="S256", **_credentials(client)))
+    return _registered(OAuth2Client(None, code_challenge_method="S256", **_credentials(client)), client)
 
 
 def oauth_session(
@@ -217,7 +244,7 @@ def oauth_session(
     """A session of Authlib's for one request to the provider."""
     from authnb.oauth.authlib_session import ClientSession  # noqa: PLC0415 - imported while the person signs in
 
-    session = _registered(ClientSession(**_credentials(client), **options))
+    session = _registered(ClientSession(**_credentials(client), **options), client)
     return mount(session, client.provider.response_timeout)
 
 
@@ -225,6 +252,14 @@ def _credentials(client: RegisteredClient) -> dict[str, Any]:
     return {"client_id": client.client_id, "client_secret": client.client_secret, "scope": client.scope}
 
 
-def _registered(client: Any) -> Any:
-    client.register_client_auth_method((BASIC, sign_basic))
-    return client
+def _registered(sender: Any, client: RegisteredClient) -> Any:
+    """A client of Authlib's that knows our ways to authenticate."""
+
+    def sign_with_key(_: object, _method: str, uri: str, headers: dict[str, str], body: Any) -> Any:
+        from authnb.oauth.client_assertion import sign_private_key_jwt  # noqa: PLC0415 - joserfc is slow to load
+
+        return sign_private_key_jwt(client, uri, headers, body)
+
+    sender.register_client_auth_method((BASIC, sign_basic))
+    sender.register_client_auth_method((PRIVATE_KEY_JWT, sign_with_key))
+    return sender

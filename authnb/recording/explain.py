@@ -39,6 +39,7 @@ def _table(text: str, *, public: bool) -> dict[str, Explanation]:
 _PUBLIC = """
 response_type | RFC 6749 3.1.1 | the kind of response requested: an authorization code
 client_id | RFC 6749 2.2 | identifies the client at the provider; not a secret
+client_assertion_type | RFC 7521 4.2 | the kind of assertion that authenticates the client: a JWT
 redirect_uri | RFC 6749 3.1.2 | where the provider redirects the browser with its response
 scope | RFC 6749 3.3 | the access requested or granted
 code_challenge_method | RFC 7636 4.3 | how the challenge is derived from the verifier: S256
@@ -79,6 +80,7 @@ scopes_supported | RFC 8414 2 | supported scopes
 response_types_supported | RFC 8414 2 | supported response types
 response_modes_supported | RFC 8414 2 | supported response modes
 token_endpoint_auth_methods_supported | RFC 8414 2 | client authentication methods; none is for public clients
+token_endpoint_auth_signing_alg_values_supported | RFC 8414 2 | algorithms with which a client's key may sign
 revocation_endpoint_auth_methods_supported | RFC 8414 2 | the same at the revocation endpoint
 id_token_signing_alg_values_supported | Discovery 3 | signature algorithms of ID tokens
 subject_types_supported | Discovery 3 | whether all clients see the same sub
@@ -111,6 +113,7 @@ access_token | RFC 6749 1.4 | authorizes API calls by whoever holds it
 refresh_token | RFC 6749 1.5 | obtains a new access token without the person
 id_token | Core 2 | who signed in, signed by the provider; decoded below
 client_secret | RFC 6749 2.3.1 | the client's password
+client_assertion | RFC 7521 4.2 | signed by the client with its private key: authenticates this one request
 registration_access_token | RFC 7592 3 | reads and deletes the client's registration
 token | RFC 7009 2.1 | the token to revoke
 device_code | RFC 8628 3.2 | identifies the device while it polls; never shown

@@ -84,21 +84,33 @@ _METADATA = {
     if explanation.public
     and name.endswith(("_endpoint", "_supported", "_documentation", "issuer", "jwks_uri"))
 }
+_ASSERTION = {"client_assertion_type"}  # its value is a constant (RFC 7523 section 2.2)
 _NAMES: dict[str, set[str]] = {
     "metadata": _METADATA | _ERROR | {"resource", "authorization_servers"},
     "registration": _REGISTRATION | _ERROR,
     "authorization": _REQUEST | _ERROR | {"iss"},
     "callback": _ERROR | {"iss"},
     "token": _ERROR
-    | {"resource", "grant_type", "client_id", "redirect_uri", "scope", "token_type", "expires_in"},
+    | {"resource", "grant_type", "client_id", "redirect_uri", "scope", "token_type", "expires_in"}
+    | _ASSERTION,
     "device_authorization": _ERROR
-    | {"resource", "client_id", "scope", "verification_uri", "expires_in", "interval"},
-    "revoke": _ERROR | {"client_id", "token_type_hint"},
+    | {"resource", "client_id", "scope", "verification_uri", "expires_in", "interval"}
+    | _ASSERTION,
+    "revoke": _ERROR | {"client_id", "token_type_hint"} | _ASSERTION,
     "userinfo": _ERROR,
     "jwks": _ERROR,
     "id_token": {"aud", "azp", "exp", "iat", "auth_time", "typ", "alg", "iss"},
 }
-_DEVICE_REQUEST = {"client_id", "client_secret", "scope", "audience", "resource", "Authorization"}
+_DEVICE_REQUEST = {
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "scope",
+    "audience",
+    "resource",
+    "Authorization",
+}
 
 
 def endpoint_of(

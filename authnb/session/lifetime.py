@@ -83,7 +83,8 @@ def lifetime(auth: TokenAuth, duration: str | float | timedelta, source: str | N
     provider = renewer.client.provider
     judge = _Judge(provider.host, provider.clock.now(), seconds)
     if renewer.reissue is not None:
-        has_secret = source is None and renewer.client.client_secret is not None
+        client = renewer.client
+        has_secret = source is None and (client.client_secret or client.client_key) is not None
         source = source or token_source(os.environ) or "the environment"
         return judge.of_client() if has_secret else judge.of_source(token, source)
     token, ended_by = _stored(auth, renewer, token)

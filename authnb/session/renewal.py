@@ -257,6 +257,7 @@ class TokenRenewer:
                 provider=self.client.provider,
                 scope=self.client.scope,
                 resource=self.client.resource,
+                client_key_file=str(self.client.client_key or ""),
                 **registered_client(self.account, self.client),
             )
         return stored if stored and _subject(stored.token) == _subject(token) else None

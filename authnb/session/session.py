@@ -101,7 +101,7 @@ class Session(GuardedSession):
         """Have tokens from the process that shares, and no other secret."""
         auth = self.token_auth
         if auth.renewer is not None:
-            client = replace(auth.renewer.client, client_secret=None)
+            client = replace(auth.renewer.client, client_secret=None, client_key=None)
             auth.renewer = TokenRenewer(
                 client=client, account=auth.renewer.account, storage=MemoryStorage(), reissue=joined.renew
             )

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.flows.redirect_uris import CALLBACK_PATH
+from authnb.oauth.client_auth import KEY_FILE, PRIVATE_KEY_JWT, SECRET_METHODS, key_path
 from authnb.oauth.scope import SCOPE_TOKEN
 from authnb.transport.http import is_secure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from authnb.oauth.provider import Provider
 
 _MAX_PORT = 65535
@@ -158,6 +161,47 @@ def read_prompt(prompt: str | None) -> str | None:
             "prompt='none' shows the person no page, so nobody could sign in. Leave prompt= out."
         )
     return " ".join(words)
+
+
+def read_key_path(path: str | os.PathLike[str] | None) -> Path | None:
+    """The path of a key file, absolute, so that it stays the same when the working folder changes."""
+    if path is None:
+        return None
+    try:
+        name: object = os.fspath(path)
+    except TypeError:
+        name = None
+    if not isinstance(name, str) or not name.strip() or "-----BEGIN" in name or name.lstrip().startswith("{"):
+        # not the value itself, which may be the key
+        raise ValueError(
+            "client_key= is not the path of a file: name the file with the client's private key, as in "
+            "client_key='~/client.pem'. The key itself would be saved with the cell."
+        )
+    return key_path(name)
+
+
+def check_credentials(client_id: object, secret: object, key: object, method: str | None) -> None:
+    """Raise `ValueError` for credentials of a client that do not go together."""
+    if secret is not None and key is not None:
+        raise ValueError(
+            "client_secret= and client_key= are two ways to authenticate. Give the one that the client is registered "
+            "with."
+        )
+    for name, given in (("client_secret", secret), ("client_key", key)):
+        if client_id is None and given is not None:
+            raise ValueError(
+                f"{name}= is that of a client: give its client_id= too. A client that authnb registers itself has none "
+                "of yours."
+            )
+    if key is not None and method in SECRET_METHODS:
+        raise ValueError(
+            f"token_endpoint_auth_method={method!r} takes a secret, and client_key= is a key. Leave one of them out."
+        )
+    if method == PRIVATE_KEY_JWT and (secret is not None or (key is None and not os.environ.get(KEY_FILE))):
+        raise ValueError(
+            f"token_endpoint_auth_method={method!r} takes a key: give client_key=, the path of its file, or set "
+            f"{KEY_FILE}."
+        )
 
 
 def check_storage(storage: Any) -> None:

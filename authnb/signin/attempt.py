@@ -227,6 +227,7 @@ class Attempt:
             name=self._plan.name,
             resource=client.resource,
             has_secret=client.client_secret is not None,
+            client_key_file=str(client.client_key or ""),
             api=self._plan.account.issuer if self._plan.found else "",
             **registered_client(self._plan.account, client),
         )

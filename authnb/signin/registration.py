@@ -8,13 +8,15 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from authnb.errors import ProviderError
+from authnb.errors import LoginFailed, ProviderError
 from authnb.oauth.client import Client
-from authnb.oauth.client_auth import AUTH_METHODS
+from authnb.oauth.client_auth import AUTH_METHODS, SECRET_METHODS
 from authnb.oauth.provider import Provider
 from authnb.signin.arguments import (
     check_choice,
+    check_credentials,
     check_issuer,
+    read_key_path,
     read_resource,
     read_scope,
     read_text,
@@ -24,6 +26,7 @@ from authnb.transport.http import is_secure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from authnb.oauth.presets import Preset
     from authnb.oauth.protected_resource import ProtectedResource
@@ -52,6 +55,7 @@ class ClientRegistration:
     api: str | None = None
     found: ProtectedResource | None = None
     client_secret: str | None = field(repr=False)
+    client_key: Path | None = None
     scope: str | None
     token_endpoint_auth_method: str | None
     response_timeout: float | None
@@ -105,6 +109,8 @@ class ClientRegistration:
                 client_secret=kept.client_secret,
                 token_endpoint_auth_method=kept.token_endpoint_auth_method,
             )
+        elif client.client_secret is None and client.client_key is None:
+            client = replace(client, client_key=kept.client_key)
         if self.api is None:
             return client
         scope = stored.scope if self.scope is None else self.scope
@@ -124,11 +130,7 @@ class ClientRegistration:
         return replace(client, dpop_key=key_for(client.provider, self.dpop))
 
     def _client(self, known: Provider | None, mode: str) -> Client:
-        secret = self.client_secret
-        if mode == "client_credentials" and secret is None:
-            from authnb.flows.workload import client_secret  # noqa: PLC0415 - only in unattended runs
-
-            secret = client_secret(os.environ)
+        secret, key = self._credentials(mode)
         provider = self.issuer if isinstance(self.issuer, Provider) else known
         needs = (*_REQUIRED_ENDPOINTS.get(mode, ("authorization_endpoint",)), "token_endpoint")
         if self.client_id is None:
@@ -146,17 +148,46 @@ class ClientRegistration:
             provider = self._discover(needs, settings)
         quirks = provider.quirks
         challenged = None if self.found is None else self.found.scope
-        candidates = (self.scope, challenged, quirks.public_scope if secret is None else None, quirks.scope)
+        public_scope = quirks.public_scope if secret is None and key is None else None
+        candidates = (self.scope, challenged, public_scope, quirks.scope)
         scope = next((scope for scope in candidates if scope is not None), SCOPE)
-        return Client(
+        client = Client(
             provider,
             client_id=self.client_id or "",
             client_secret=secret,
+            client_key=key,
             scope=scope,
             token_endpoint_auth_method=self.token_endpoint_auth_method,
             resource=self.resource or (() if self.found is None else (self.found.resource,)),
             dpop=self.dpop,
         )
+        if key is not None and known is None:  # before the person is asked for anything
+            from authnb.oauth.client_assertion import check_client_key  # noqa: PLC0415 - few clients have keys
+
+            check_client_key(client)
+        return client
+
+    def _credentials(self, mode: str) -> tuple[str | None, Path | None]:
+        """The client's secret and the file with its key: those given, else those of the environment.
+
+        A secret of the environment is for `client_credentials` alone, a key of it for every client that is named.
+        """
+        if self.client_secret is not None or self.client_key is not None or self.client_id is None:
+            return self.client_secret, self.client_key
+        from authnb.flows.workload import client_key, client_secret, has_secret  # noqa: PLC0415 - needed by few
+
+        key = None
+        if self.token_endpoint_auth_method not in SECRET_METHODS and mode != "token":
+            key = client_key(os.environ)
+        if mode != "client_credentials":
+            return None, key
+        if key is not None and has_secret(os.environ) and self.token_endpoint_auth_method is None:
+            raise LoginFailed(
+                "invalid_client",
+                "AUTHNB_CLIENT_KEY_FILE is set, and AUTHNB_CLIENT_SECRET or AUTHNB_CLIENT_SECRET_FILE too. Remove what "
+                "the client is not registered with, or choose by token_endpoint_auth_method=.",
+            )
+        return (client_secret(os.environ), None) if key is None else (None, key)
 
     def _discover(self, needs: tuple[str, ...], settings: Mapping[str, Any]) -> Provider:
         try:
@@ -176,6 +207,7 @@ def read_registrations(
     *,
     api: Sequence[str],
     client_secret: str | None,
+    client_key: str | os.PathLike[str] | None,
     scope: str | Iterable[str] | None,
     token_endpoint_auth_method: str | None,
     response_timeout: float | None,
@@ -185,6 +217,7 @@ def read_registrations(
     """The client registration at each provider, by display name. `ValueError` if their names do not match."""
     options: dict[str, Any] = {
         "client_secret": client_secret,
+        "client_key": read_key_path(client_key),
         "scope": read_scope(scope),
         "token_endpoint_auth_method": token_endpoint_auth_method,
         "resource": read_resource(resource),
@@ -195,8 +228,7 @@ def read_registrations(
     }
     check_choice("dpop", dpop, (None, True, False))
     check_choice("token_endpoint_auth_method", token_endpoint_auth_method, (None, *AUTH_METHODS))
-    if client_id is None and client_secret is not None:
-        raise ValueError("client_secret= is that of a client: give its client_id= too.")
+    check_credentials(client_id, client_secret, client_key, token_endpoint_auth_method)
     if issuer is None:
         return _found_from(api, client_id, options)
     named = _named(issuer)

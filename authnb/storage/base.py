@@ -6,6 +6,7 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from authnb.compat import register_fork_aware
@@ -38,7 +39,8 @@ class SignIn:
 
     ``name``: the provider's display name in `authnb.login`. ``refused``: whether the provider or an API refused its
     token, so that the next sign-in must replace it. ``resource``: the APIs that its tokens are requested for (RFC
-    8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed. ``replaced``:
+    8707). ``has_secret``: whether the client has a secret, without which the token cannot be renewed;
+    ``client_key_file``: the path of the file with its private key, for one that has a key instead. ``replaced``:
     the refresh tokens of sign-ins of the same person that this one took the place of, to be revoked with it.
     ``client_id``: the client that authnb registered itself, with ``client_secret`` and ``token_endpoint_auth_method``,
     if it has them; empty for that of the account. ``api``: the API that said where to sign in, if the caller named no
@@ -52,6 +54,7 @@ class SignIn:
     refused: bool = False
     resource: tuple[str, ...] = ()
     has_secret: bool = False
+    client_key_file: str = ""
     replaced: tuple[str, ...] = field(default=(), repr=False)
     client_id: str = ""
     client_secret: str | None = field(default=None, repr=False)
@@ -64,10 +67,12 @@ class SignIn:
 
     def client(self, account: Account, client_secret: str | None = None) -> Client:
         """The client that this account signed in with; ``client_secret``: of one that the caller named."""
+        has_key = self.client_key_file and client_secret is None
         return Client(
             self.provider,
             client_id=self.client_id or account.client_id,
             client_secret=client_secret if self.client_secret is None else self.client_secret,
+            client_key=Path(self.client_key_file) if has_key else None,
             token_endpoint_auth_method=self.token_endpoint_auth_method,
             scope=self.scope,
             resource=self.resource,
@@ -95,6 +100,7 @@ class SignIn:
                 refused=stored.get("refused") is True,
                 resource=tuple(map(str, stored.get("resource", ()))),
                 has_secret=stored.get("has_secret") is True,
+                client_key_file=str(stored.get("client_key_file", "")),
                 replaced=tuple(map(str, stored.get("replaced", ()))),
                 client_id=str(stored.get("client_id", "")),
                 client_secret=_optional_text(stored, "client_secret"),

@@ -35,6 +35,11 @@ class Clock:
         """Whether it is not this machine's, as far as is known."""
         return self._offset != 0.0
 
+    @property
+    def offset(self) -> float:
+        """The seconds by which it is ahead of this machine's, as far as is known."""
+        return self._offset
+
     def local_time(self) -> float:
         """The current time by this machine's clocks, to be passed to `synchronize`."""
         wall, steady = self._start

@@ -134,7 +134,7 @@ def test_the_method_is_an_argument_of_login(server: AuthServer, monkeypatch: pyt
     assert login.wait(20).token["access_token"] == "at"
     assert "Authorization" not in server.requests[0].headers
     with pytest.raises(ValueError, match="client_secret_basic"):
-        authnb.login(server.url, client_id="c", token_endpoint_auth_method="private_key_jwt")
+        authnb.login(server.url, client_id="c", token_endpoint_auth_method="client_secret_jwt")
 
 
 def test_both_methods_refused(server: AuthServer) -> None:

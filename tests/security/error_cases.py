@@ -29,6 +29,7 @@ from authnb.errors import AuthnbError, LoginFailed
 from authnb.flows.redirect_uris import forget, reserve
 from authnb.oauth.access_token import check_audience
 from authnb.oauth.client import Client
+from authnb.oauth.client_key import read_client_key
 from authnb.oauth.dynamic_registration import register
 from authnb.oauth.protected_resource import WELL_KNOWN, discover
 from authnb.oauth.provider import Provider
@@ -284,6 +285,14 @@ def _of_api(case: ErrorCase, statuses: dict[str, int], **metadata: str) -> Authn
 def no_key(case: ErrorCase) -> AuthnbError:
     """The keyring has lost it."""
     return raised(lambda: case.file("key", b"keyring").load(ACCOUNT))
+
+
+def invalid_client_key(case: ErrorCase) -> AuthnbError:
+    """Others can read it."""
+    path = case.folder / "client.pem"
+    path.write_bytes(b"")
+    path.chmod(0o640)
+    return raised(lambda: read_client_key(path))
 
 
 def not_private(case: ErrorCase) -> AuthnbError:

@@ -149,6 +149,11 @@ ERRORS: dict[str, Known] = {
     ),
     "no_key": Known(error_cases.no_key, ""),
     "bad_key": Known(lambda case: raised(lambda: case.file("key", b"?").load(ACCOUNT)), ""),
+    "invalid_client_key": Known(
+        error_cases.invalid_client_key,
+        "The file of `client_key=` or `AUTHNB_CLIENT_KEY_FILE`, and what is the matter with it; as a `ProviderError`, "
+        "that the provider takes no signature of that key. `docs/register.md` says how to make one.",
+    ),
     "not_stored": Known(
         error_cases.not_stored, "Whoever has just signed in stays signed in, in this kernel."
     ),
