@@ -54,6 +54,7 @@ JSON_PATHS = (
     "/.well-known/",
     "/jwks",
     "/token",
+    "/par",
     "/revoke",
     "/register",
     "/device_authorization",

@@ -57,6 +57,7 @@ class Settings:
     jwt_access_tokens: bool = False
     second_factor: bool = True
     dpop: Literal["offered", "required"] | None = None
+    pushed_requests: Literal["offered", "required"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

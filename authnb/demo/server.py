@@ -59,6 +59,7 @@ class DemoProvider(RunningProvider):
 
     With `dpop="offered"` a token request with a DPoP proof (RFC 9449) gets tokens that are bound to its key, and with
     "required" there are no others; proofs need a nonce of the provider's. By default there are bearer tokens alone.
+    `pushed_requests` is the same for authorization requests that clients push (RFC 9126).
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class DemoProvider(RunningProvider):
         jwt_access_tokens: bool = False,
         second_factor: bool = True,
         dpop: Literal["offered", "required"] | None = None,
+        pushed_requests: Literal["offered", "required"] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database_url = database
@@ -106,6 +108,7 @@ class DemoProvider(RunningProvider):
             jwt_access_tokens=jwt_access_tokens,
             second_factor=second_factor,
             dpop=dpop,
+            pushed_requests=pushed_requests,
         )
         self._database: Database | None = None
         self._server: Any = None

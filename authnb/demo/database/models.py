@@ -7,7 +7,6 @@ since 1970 as the provider's clock gives them.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import uuid
 from typing import Any
@@ -16,6 +15,8 @@ from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, InvalidS
 from authlib.oauth2.rfc8628 import DeviceCredentialMixin
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from authnb.demo.database.loopback import without_loopback_port
 
 DEFAULT_SCOPE = "openid profile email"
 BROWSER_LIFETIME = 30 * 24 * 3600.0  # seconds that a browser stays signed in
@@ -204,6 +205,20 @@ class AuthorizationCode(Base, AuthorizationCodeMixin):
         return self.authorization.scope
 
 
+class PushedRequest(Base):
+    """RFC 9126: an authorization request that waits for its browser; `parameters` are pairs of texts as JSON."""
+
+    __tablename__ = "pushed_requests"
+    digest: Mapped[str] = mapped_column(
+        primary_key=True
+    )  # of the request_uri, another one once a browser came
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.id"), index=True)
+    parameters: Mapped[str]
+    expires_at: Mapped[float] = mapped_column(index=True)
+    opened_at: Mapped[float | None]
+    sign_in_asked_at: Mapped[float | None]
+
+
 class DeviceCode(Base, DeviceCredentialMixin):
     """RFC 8628 section 3.2. `decided_at` without an authorization is a no."""
 
@@ -275,23 +290,3 @@ class AccessToken(Base, TokenMixin):
     def get_scope(self) -> str:
         """What it opens."""
         return self.scope
-
-
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?(/.*)?")
-
-
-def is_loopback(uri: str) -> bool:
-    """Whether it points to this computer, over http."""
-    return bool(_LOOPBACK.fullmatch(uri))
-
-
-def without_loopback_port(uri: str) -> str:
-    """Give the URI without its port if it points to this computer, so that any port compares equal.
-
-    RFC 8252 section 7.3. All else is compared as it stands, character by character (RFC 9700 section 2.1).
-    """
-    loopback = _LOOPBACK.fullmatch(uri)
-    if not loopback:
-        return uri
-    host, port, path = loopback.groups(default="")
-    return f"{host}{path}" if not port or 0 < int(port) <= 65535 else uri  # noqa: PLR2004 - a port

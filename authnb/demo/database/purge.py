@@ -22,6 +22,7 @@ from authnb.demo.database.models import (
     Client,
     Consent,
     DeviceCode,
+    PushedRequest,
     RefreshToken,
 )
 
@@ -62,12 +63,15 @@ def _statements(moment: float) -> Iterator[Delete]:
     yield delete(Attempts).where(Attempts.not_before < moment - FORGIVEN_AFTER)
     yield delete(Browser).where(Browser.auth_time < moment - BROWSER_LIFETIME)
     yield delete(DeviceCode).where(DeviceCode.expires_at < moment - DEVICE_GRACE)
+    yield delete(PushedRequest).where(PushedRequest.expires_at < moment)
     children = (AuthorizationCode, AccessToken, RefreshToken)
     for kind in children:
         yield delete(kind).where(kind.expires_at < moment)
     used = (exists().where(kind.authorization_id == Authorization.id) for kind in (*children, DeviceCode))
     yield delete(Authorization).where(*(~one for one in used))
-    unused = (~exists().where(kind.client_id == Client.id) for kind in (Authorization, DeviceCode))
+    unused = (
+        ~exists().where(kind.client_id == Client.id) for kind in (Authorization, DeviceCode, PushedRequest)
+    )
     gone = select(Client.id).where(Client.expires_at < moment, *unused)
     yield delete(Consent).where(Consent.client_id.in_(gone))
     yield delete(Client).where(Client.id.in_(gone))

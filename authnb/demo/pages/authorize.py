@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.base import invalid_error_characters
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from authnb.demo import accounts
 from authnb.demo.context import db, now, provider
-from authnb.demo.database.models import Browser, Consent, is_loopback, without_loopback_port
+from authnb.demo.database.loopback import is_loopback, without_loopback_port
+from authnb.demo.database.models import Browser, Consent
 from authnb.demo.pages.forms import DecisionForm
 from authnb.demo.pages.sign_in import to_sign_in
+from authnb.demo.protocol import pushed_requests
 from authnb.demo.protocol.metadata import in_words
+from authnb.demo.protocol.pushed_requests import InvalidRequestURIError, parameters, without_sign_in
 from authnb.demo.protocol.resources import names, requested
 from authnb.demo.protocol.step_up import current_acr, is_reached, wanted_acr
 
@@ -41,17 +43,20 @@ def authorize() -> ResponseReturnValue:
 
 
 def _authorize() -> ResponseReturnValue:
-    prompts = set(request.args.get("prompt", "").split())
+    if url := pushed_requests.open_here():
+        return redirect(url, 303)
+    prompts = set(parameters().get("prompt", "").split())
     browser = _fresh_enough(accounts.signed_in())
     grant = _validated(browser)
     if "none" in prompts and not browser:
         raise LoginRequiredError(redirect_uri=grant.redirect_uri)
     if not browser or prompts & {"create", "login", "select_account"}:
-        return to_sign_in(_without_sign_in(), request.args.get("login_hint"), create="create" in prompts)
-    if not is_reached(wanted_acr(request.args.get("acr_values", "")), current_acr(browser.acr)):
+        hint = parameters().get("login_hint")
+        return to_sign_in(_after_sign_in(), hint, create="create" in prompts)
+    if not is_reached(wanted_acr(parameters().get("acr_values", "")), current_acr(browser.acr)):
         if "none" in prompts:
             raise LoginRequiredError(redirect_uri=grant.redirect_uri)
-        return redirect(url_for("second_factor.one_time_code", next=_without_sign_in()), 303)
+        return redirect(url_for("second_factor.one_time_code", next=_same_request()), 303)
     if "consent" not in prompts and _has_consent(browser, grant):
         return _answer(browser, grant)
     if "none" in prompts:
@@ -62,13 +67,17 @@ def _authorize() -> ResponseReturnValue:
 @pages.post("/consent")
 def consent() -> ResponseReturnValue:
     """Take the person's yes or no to the authorization request in the query."""
-    browser = accounts.signed_in()
-    if not browser:
-        return to_sign_in(_without_sign_in())
     try:
-        grant = _validated(browser)
+        return _decide()
     except OAuth2Error as error:
         return _refuse(error)
+
+
+def _decide() -> ResponseReturnValue:
+    browser = accounts.signed_in()
+    if not browser:
+        return to_sign_in(_after_sign_in())
+    grant = _validated(browser)
     form = DecisionForm()
     allowed = form.allowed()
     if allowed is None:
@@ -80,37 +89,43 @@ def consent() -> ResponseReturnValue:
 
 def _validated(browser: Browser | None) -> Any:
     """Give the authorization request as Authlib's grant; raises OAuth2Error."""
-    for parameter in ("redirect_uri", "response_type"):
-        # Authlib quotes these in an error's text, where not every character is allowed.
-        if invalid_error_characters(request.args.get(parameter, "")):
-            raise InvalidRequestError(f"There are bad characters in '{parameter}'.")
-    return provider().server.get_consent_grant(end_user=browser.account if browser else None)
+    grant: Any = provider().server.get_consent_grant(end_user=browser.account if browser else None)
+    if provider().settings.pushed_requests == "required" and not pushed_requests.current():
+        problem = "Push the authorization request first (RFC 9126)."
+        raise InvalidRequestError(problem, redirect_uri=grant.redirect_uri)
+    return grant
 
 
 def _fresh_enough(browser: Browser | None) -> Browser | None:
     """Give the browser unless its sign-in is older than `max_age`, or is of another than `login_hint`."""
     if not browser:
         return None
-    hint = request.args.get("login_hint", "").casefold()
+    hint = parameters().get("login_hint", "").casefold()
     if hint and hint not in {browser.account.name_key, browser.account.email.casefold()}:
         return None
-    max_age = request.args.get("max_age", "")
+    max_age = parameters().get("max_age", "")
     if max_age.isascii() and max_age.isdigit() and browser.auth_time + float(max_age) <= now():
         return None
     return browser
 
 
-def _without_sign_in() -> str:
-    """Give this request without what a new sign-in will have satisfied."""
-    arguments = request.args.to_dict(flat=False)
-    arguments.pop("max_age", None)
-    arguments.pop("login_hint", None)
-    prompts = {"consent"} & set(" ".join(arguments.pop("prompt", [])).split())
-    return f"/authorize?{urlencode({**arguments, 'prompt': list(prompts)}, doseq=True)}"
+def _after_sign_in() -> str:
+    """Give this request as it goes on after a new sign-in, which is then not asked for again."""
+    if pushed := pushed_requests.current():
+        pushed_requests.ask_for_sign_in(pushed)
+    return _same_request()
+
+
+def _same_request() -> str:
+    """Give this request, without what asks for a new sign-in; a pushed one knows by itself whether there was one."""
+    arguments = request.args if pushed_requests.current() else without_sign_in(request.args)
+    return f"/authorize?{urlencode([*arguments.items(multi=True)])}"
 
 
 def _answer(browser: Browser | None, grant: Any) -> ResponseReturnValue:
     """Send the browser back to the client, with a code or (without a browser) with the person's no."""
+    if not pushed_requests.end():
+        raise InvalidRequestURIError("The 'request_uri' was used before.")
     response: Any = provider().server.create_authorization_response(
         grant_user=browser.account if browser else None, grant=grant
     )
@@ -123,7 +138,8 @@ def _refuse(error: OAuth2Error) -> ResponseReturnValue:
     if not error.redirect_uri:
         title = "This sign-in cannot go on"
         return render_template("error.html", title=title, problem=error.get_error_description()), 400
-    error.state = request.args.get("state")
+    pushed_requests.end()
+    error.state = parameters().get("state")
     server: Any = provider().server
     response = server.handle_error_response(request, error)
     server.issuer_parameter.add_issuer_parameter(server, response)
@@ -133,7 +149,7 @@ def _refuse(error: OAuth2Error) -> ResponseReturnValue:
 def _in_mode(response: Any, redirect_uri: str) -> ResponseReturnValue:
     """The answer where it was asked for: OAuth 2.0 Multiple Response Type Encoding Practices section 2.1."""
     location = response.headers["Location"]
-    if request.args.get("response_mode") == "fragment" and location.startswith(redirect_uri):
+    if parameters().get("response_mode") == "fragment" and location.startswith(redirect_uri):
         response.headers["Location"] = f"{redirect_uri}#{location[len(redirect_uri) + 1 :]}"
     answer: ResponseReturnValue = response
     return answer

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error, rfc7009
+from authlib.oauth2.base import invalid_error_characters
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
 from authnb.demo.context import find, find_client, now, provider
 from authnb.demo.database.models import AccessToken, RefreshToken
-from authnb.demo.protocol import dpop
+from authnb.demo.protocol import dpop, pushed_requests
 from authnb.demo.protocol.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.protocol.grants import (
     AuthorizationCodeGrant,
@@ -56,6 +57,20 @@ class Server(AuthorizationServer):
                 self.register_endpoint(endpoint)
         self.issuer_parameter: Issuer = Issuer()
         self.register_extension(self.issuer_parameter)
+
+    def create_oauth2_request(self, request: Any) -> Any:
+        """RFC 9126 section 4: with the parameters that were pushed, if they were."""
+        made: Any = super().create_oauth2_request(request)
+        if pushed_requests.current() is not None:
+            made.payload = pushed_requests.Payload(pushed_requests.parameters())
+        return made
+
+    def get_authorization_grant(self, request: Any) -> Any:
+        """RFC 6749 section 4.1.1; what Authlib quotes in an error's text may not have every character."""
+        for parameter in ("redirect_uri", "response_type"):
+            if invalid_error_characters(request.payload.data.get(parameter, "")):
+                raise InvalidRequestError(f"There are bad characters in '{parameter}'.")
+        return super().get_authorization_grant(request)
 
     def authenticate_client(self, request: Any, methods: Collection[str], endpoint: str = "token") -> Any:
         """RFC 6749 section 2.3; credentials that are not UTF-8 are wrong ones."""

@@ -10,7 +10,7 @@ from authlib.oauth2.rfc7591 import InvalidClientMetadataError
 from authlib.oauth2.rfc7591.errors import InvalidRedirectURIError, UnapprovedSoftwareStatementError
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
-from authnb.demo.database.models import is_loopback
+from authnb.demo.database.loopback import is_loopback
 from authnb.demo.protocol.metadata import SCOPES, TOKEN_EXCHANGE
 
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE_GRANT_TYPE, TOKEN_EXCHANGE)

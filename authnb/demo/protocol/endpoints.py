@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Blueprint, Response, abort, jsonify, request
 
 from authnb.demo.context import provider
+from authnb.demo.protocol import pushed_requests
 from authnb.demo.protocol.bearer import access_token
 from authnb.demo.protocol.metadata import provider_metadata
 from authnb.demo.protocol.openid import user_claims
@@ -67,6 +68,14 @@ def jwks() -> ResponseReturnValue:
 def token() -> ResponseReturnValue:
     """RFC 6749 section 3.2."""
     return _malformed() or cast("Response", provider().server.create_token_response())
+
+
+@endpoints.post("/par")
+def push() -> ResponseReturnValue:
+    """RFC 9126 section 2."""
+    if provider().settings.pushed_requests is None:
+        abort(404, "Authorization requests cannot be pushed here.")
+    return _malformed() or pushed_requests.push()
 
 
 @endpoints.post("/revoke")

@@ -35,6 +35,10 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
     registration = {"registration_endpoint": f"{issuer}/register"} if settings.registration else {}
     levels = {"acr_values_supported": list(LEVELS)} if settings.second_factor else {}
     dpop = {"dpop_signing_alg_values_supported": list(ALGORITHMS)} if settings.dpop else {}
+    pushed: dict[str, Any] = {}
+    if settings.pushed_requests:  # RFC 9126 section 5
+        pushed["pushed_authorization_request_endpoint"] = f"{issuer}/par"
+        pushed["require_pushed_authorization_requests"] = settings.pushed_requests == "required"
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -62,6 +66,7 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "code_challenge_methods_supported": ["S256"],
         **dpop,
+        **pushed,
         "claims_supported": [
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce", "at_hash"),
             *("name", "preferred_username", "email", "email_verified"),

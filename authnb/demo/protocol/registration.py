@@ -19,6 +19,7 @@ from authlib.oauth2.rfc6750 import InvalidTokenError
 from sqlalchemy import delete, func, select
 
 from authnb.demo.context import changed, db, now, provider
+from authnb.demo.database.loopback import without_loopback_port
 from authnb.demo.database.models import (
     AccessToken,
     Authorization,
@@ -26,9 +27,9 @@ from authnb.demo.database.models import (
     Client,
     Consent,
     DeviceCode,
+    PushedRequest,
     RefreshToken,
     digest,
-    without_loopback_port,
 )
 from authnb.demo.protocol.client_metadata import client_metadata
 from authnb.demo.registration_limits import UNUSED_LIFETIME
@@ -170,8 +171,9 @@ def _bearer(request: Any) -> str:
 def _everything_of(client_id: str) -> list[Delete]:
     families = select(Authorization.id).where(Authorization.client_id == client_id)
     tokens = (AuthorizationCode, AccessToken, RefreshToken)
+    own = (DeviceCode, PushedRequest, Authorization, Consent)
     return [
         *(delete(kind).where(kind.authorization_id.in_(families)) for kind in tokens),
-        *(delete(kind).where(kind.client_id == client_id) for kind in (DeviceCode, Authorization, Consent)),
+        *(delete(kind).where(kind.client_id == client_id) for kind in own),
         delete(Client).where(Client.id == client_id),
     ]
