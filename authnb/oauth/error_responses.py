@@ -38,7 +38,7 @@ REMEDIES = {
     "use_dpop_nonce": "It asks for yet another nonce each time, so nobody can sign in there with DPoP: tell the "
     "provider. Until then, dpop=False signs in without, if it allows that.",
     "invalid_dpop_proof": "It may be that this machine's clock is wrong: set it, as by timedatectl set-ntp true, and "
-    "try again; else ask the provider.",
+    "try again; else tell the provider. dpop=False signs in without such proofs, if it allows that.",
     "unsupported_token_type": "That token ends when it expires.",  # RFC 7009 section 2.2.1
 }
 # Nonstandard codes (GitHub's and Entra's device flows) and their equivalents

@@ -71,6 +71,7 @@ def sign_in(issuer: str, token_proxy: TokenEndpointProxy, storage: FileStorage) 
         mode="loopback",
         view=None,
         storage=storage,
+        dpop=False,  # a proof names the token endpoint, and this one is behind a proxy of the tests
     )
     visit(login.verification().uri)
     return login.wait(10)
