@@ -120,6 +120,15 @@ ERRORS: dict[str, Known] = {
     "unsupported_token_type": Known(
         of_behaviour("token: of type mac"), "Register the client for Bearer tokens."
     ),
+    "use_dpop_nonce": Known(
+        lambda case: case.refused("use_dpop_nonce"),
+        "The proofs had the nonces that the server gave (RFC 9449 section 8). An API that does so is told of in the "
+        "same way.",
+    ),
+    "invalid_dpop_proof": Known(
+        lambda case: case.refused("invalid_dpop_proof"),
+        "A proof states the time, by the provider's clock, and the address of the request (RFC 9449 section 4.3).",
+    ),
     "invalid_client": Known(of_behaviour("token: an empty 401"), "Both are the provider's words."),
     "invalid_grant": Known(
         of_behaviour("token: invalid_grant with HTTP 400"), "The code was used up, or too late."
