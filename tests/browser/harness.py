@@ -192,12 +192,6 @@ class Server:
 
 
 _KERNEL = "window.notebook.sessionContext.session.kernel"
-# While a cell runs, the kernel does not answer what it is, and a new page holds its messages back for three seconds.
-# ipywidgets wants its answer in four; later it asks anew, in a way that waits for the end of the cell
-_SEND_AT_ONCE = f"""
-    while ({_KERNEL}.connectionStatus !== "connected") await new Promise(resolve => setTimeout(resolve, 20));
-    {_KERNEL}._sendPending();
-"""
 
 
 class JupyterPage:
@@ -282,7 +276,7 @@ class Notebook:
             }""",
             [self.name, self.kernel],
         )
-        self.page.evaluate(f"async () => {{ {_SEND_AT_ONCE} }}")
+        self._send_at_once()
 
     def _open_page(self) -> None:
         """In Notebook 7 each notebook has a page of its own; a session says which kernel it has."""
@@ -297,7 +291,15 @@ class Notebook:
                 await window.notebook.sessionContext.ready;
             }"""
         )
-        self.page.evaluate(f"async () => {{ {_SEND_AT_ONCE} }}")
+        self._send_at_once()
+
+    def _send_at_once(self) -> None:
+        """Send what a new page holds back for three seconds, as a kernel that runs a cell does not say what it is.
+
+        ipywidgets wants its own answer in four; later it asks anew, in a way that waits for the end of the cell.
+        """
+        self.page.wait_for_function(f"() => {_KERNEL}.connectionStatus === 'connected'")
+        self.page.evaluate(f"() => {_KERNEL}._sendPending()")
 
     def reload(self) -> None:
         """Load the page anew; what was not saved is lost."""
