@@ -188,7 +188,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait()  # as long as it takes: its end is no test's concern
 
 
 _KERNEL = "window.notebook.sessionContext.session.kernel"

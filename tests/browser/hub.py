@@ -156,7 +156,7 @@ class Hub:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait()
 
 
 class UserServer:

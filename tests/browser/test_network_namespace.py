@@ -67,9 +67,9 @@ class NamespacedServer(Server):
     def __exit__(self, *_: object) -> None:
         for tunnel in self.tunnels:
             tunnel.terminate()
-            tunnel.wait(20)
+            tunnel.wait()
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait()
         self.sockets.cleanup()
 
 
