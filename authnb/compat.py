@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    ReadLine = Callable[[], str | None]
+
 
 class ForkAware(Protocol):
     """An object with locks, connections or threads, which a forked process must not share with its parent."""
@@ -88,9 +90,9 @@ if sys.platform == "win32":
         """Whether this process goes on when its parent ends; here nothing tells that it did."""
         return True
 
-    def read_hidden_line(prompt: str, wanted: Callable[[], bool]) -> str | None:  # noqa: ARG001 - POSIX's needs it
-        """A line from the terminal, not echoed; a console cannot be asked whether there is one yet."""
-        return getpass.getpass(prompt)
+    def hidden_lines(prompt: str, wanted: Callable[[], bool]) -> AbstractContextManager[ReadLine]:  # noqa: ARG001 - POSIX's needs it
+        """Reads lines from the terminal, not echoed; a console cannot be asked whether there is one yet."""
+        return nullcontext(lambda: getpass.getpass(prompt))
 
     def after_fork(callback: Callable[[], None]) -> Callable[[], None]:
         """Return the function: no process forks."""
@@ -232,21 +234,29 @@ else:
         """Whether this process goes on when its parent ends, as nohup(1) asks for."""
         return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
-    def read_hidden_line(prompt: str, wanted: Callable[[], bool]) -> str | None:  # noqa: ARG001 - Windows' shows it
-        """A line from the terminal, not echoed; None at its end, or once it is no longer ``wanted``."""
+    @contextmanager
+    def hidden_lines(prompt: str, wanted: Callable[[], bool]) -> Iterator[ReadLine]:  # noqa: ARG001 - Windows' shows it
+        """Reads lines from the terminal, which echoes nothing until the block ends, also between two lines.
+
+        A line is None at the end of the input, or once it is no longer ``wanted``.
+        """
         import termios  # noqa: PLC0415 - Pyodide before 314 lacks it
 
         terminal = sys.stdin.fileno()
+
+        def read_line() -> str | None:
+            while wanted():
+                if select.select([terminal], [], [], _POLL_INTERVAL)[0]:
+                    return sys.stdin.readline() or None
+            return None
+
         before = termios.tcgetattr(terminal)
         silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
         termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
         try:
-            while wanted():
-                if select.select([terminal], [], [], _POLL_INTERVAL)[0]:
-                    return sys.stdin.readline() or None
+            yield read_line
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
-        return None
 
     def after_fork(callback: Callable[[], None]) -> Callable[[], None]:
         """A decorator: call this function in every process that is forked from this one."""

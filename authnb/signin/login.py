@@ -86,12 +86,8 @@ class Login(LoginState):
 
         Raises the error that ended the sign-in, or `LoginTimeout` after ``timeout`` seconds; then it continues.
         """
-        with displayed(self, self._view, blocks_thread=True):
-            try:
-                await_end(self, self._view, self._finished, timeout)
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
+        with displayed(self, self._view, KeyboardInterrupt, blocks_thread=True):
+            await_end(self, self._view, self._finished, timeout)
         return self._result()
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -229,12 +225,9 @@ class Login(LoginState):
     async def _attend(self) -> Session:
         import asyncio  # noqa: PLC0415 - already loaded where something awaits
 
-        with displayed(self, self._view, blocks_thread=False):
-            try:
-                await end(self, self._view, self._finished)
-            except (asyncio.CancelledError, KeyboardInterrupt):  # the latter where the view reads input
-                self.cancel()
-                raise
+        # The latter where the view opens or reads input
+        with displayed(self, self._view, asyncio.CancelledError, KeyboardInterrupt, blocks_thread=False):
+            await end(self, self._view, self._finished)
         return self._result()
 
     def _result(self) -> Session:

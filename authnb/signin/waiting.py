@@ -32,23 +32,33 @@ class Awaited(Protocol):
     def host(self) -> str:
         """The provider's host name."""
 
+    def cancel(self) -> None:
+        """End it, as the person wants none."""
+
 
 L = TypeVar("L", bound=Awaited)
 
 
 @contextmanager
-def displayed(login: L, view: View[L] | None, *, blocks_thread: bool) -> Iterator[None]:
-    """Open the view, if any, while the caller waits, and update it afterwards."""
-    if view is None:
-        yield
-        return
-    login.awaited, login.blocks_thread, login.shown_since = True, blocks_thread, time.monotonic()
-    view.open(login)
+def displayed(
+    login: L, view: View[L] | None, *interrupts: type[BaseException], blocks_thread: bool
+) -> Iterator[None]:
+    """Open the view, if any, while the caller waits, and update it afterwards; one of ``interrupts`` cancels it first.
+
+    Also while the view opens: what it shows may be there, and may be what the person does not want.
+    """
     try:
+        if view is not None:
+            login.awaited, login.blocks_thread, login.shown_since = True, blocks_thread, time.monotonic()
+            view.open(login)
         yield
+    except interrupts:
+        login.cancel()
+        raise
     finally:
-        login.awaited = False
-        view.update(login)
+        if view is not None:
+            login.awaited = False
+            view.update(login)
 
 
 def await_result(login: Awaited, future: Future[T], timeout: float | None) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from authnb import compat
@@ -13,7 +13,9 @@ from authnb.signin.presence import is_terminal, text_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from authnb.compat import ReadLine
     from authnb.signin.login import Login
 
 
@@ -46,34 +48,39 @@ def ask_choice(login: Login) -> None:
     )
 
 
-def prompt_for_address(login: Login, read_line: Callable[[Login], str | None]) -> None:
+def prompt_for_address(login: Login, lines: AbstractContextManager[ReadLine]) -> None:
     """Submit pasted addresses until one is accepted or the sign-in ends."""
-    while _waits(login) and (line := read_line(login)) is not None:
-        try:
-            if line.strip():
-                return login.submit_redirect(line)
-        except LoginFailed as error:
-            say([error.description])
+    with lines as read_line:
+        while _waits(login) and (line := read_line()) is not None:
+            try:
+                if line.strip():
+                    return login.submit_redirect(line)
+            except LoginFailed as error:
+                say([error.description])
     return None
 
 
-def terminal_line(login: Login, show: Callable[[Login], None]) -> str | None:
-    """A line from the terminal; None without a terminal, or if the sign-in ended first.
+def terminal_lines(login: Login, show: Callable[[Login], None]) -> AbstractContextManager[ReadLine]:
+    """Reads lines from the terminal; None without a terminal, or if the sign-in ended first.
 
     ``show`` is called meanwhile, as the address to open may change; not on Windows.
     """
     if not is_terminal(sys.stdin):
-        return None
+        return nullcontext(lambda: None)
 
     def wanted() -> bool:
         show(login)
         return _waits(login)
 
-    return compat.read_hidden_line("Address: ", wanted)
+    return compat.hidden_lines("Address: ", wanted)
 
 
-def notebook_line(_: Login) -> str | None:
-    """A line from the notebook's password input; None where the front end has none."""
+def notebook_lines() -> AbstractContextManager[ReadLine]:
+    """Reads lines from the notebook's password input; None where the front end has none."""
+    return nullcontext(_notebook_line)
+
+
+def _notebook_line() -> str | None:
     try:
         return getpass.getpass("Address: ")
     except RuntimeError:  # ipykernel's StdinNotImplementedError

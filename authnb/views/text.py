@@ -11,7 +11,7 @@ from authnb.errors import AuthnbError
 from authnb.transport.text import printable
 from authnb.views.elements import where_to_open
 from authnb.views.more import asked_for, offer_lines
-from authnb.views.prompt import ask_choice, notebook_line, prompt_for_address, say, terminal_line
+from authnb.views.prompt import ask_choice, notebook_lines, prompt_for_address, say, terminal_lines
 
 if TYPE_CHECKING:
     from authnb.flows.steps import Verification
@@ -143,7 +143,7 @@ class TerminalView:
             ask_choice(login)
         elif login.status == "waiting" and not self._asked:
             self._asked = True
-            prompt_for_address(login, lambda login: terminal_line(login, self.update))
+            prompt_for_address(login, terminal_lines(login, self.update))
 
 
 class NotebookView:
@@ -214,7 +214,7 @@ class NotebookView:
             ask_choice(login)
         elif login.status == "waiting" and not self._asked:
             self._asked = True
-            prompt_for_address(login, notebook_line)
+            prompt_for_address(login, notebook_lines())
 
 
 def _verification(login: Login) -> Verification | None:

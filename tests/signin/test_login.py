@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from screen import Screen
 from servers import Server
-from support import free_port, newcomer, nobody_listens
+from support import free_port, newcomer, nobody_listens, wait_for
 
 import authnb
 from authnb.errors import InteractionRequired, LoginFailed, LoginRequired, ProviderError
+from authnb.signin.waiting import await_result
+from authnb.views.text import TerminalView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
     from authnb.demo import DemoProvider
     from authnb.signin.login import Login
     from authnb.storage.base import MemoryStorage
@@ -138,12 +143,45 @@ def test_an_interrupted_wait_cancels_the_login(demo: DemoProvider, storage: Memo
     login.verification()
     main = threading.main_thread().ident
     assert main is not None
+
+    def press_ctrl_c() -> None:
+        wait_for(lambda: runs(await_result, sys._current_frames()[main]), "the main thread to wait")  # noqa: SLF001 - as documented
+        signal.pthread_kill(main, signal.SIGINT)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
+    person = threading.Thread(target=press_ctrl_c)
+    person.start()
     with pytest.raises(KeyboardInterrupt):
-        login.wait(10)
+        login.wait(60)
+    person.join()
     signal.signal(signal.SIGINT, before)
     assert login.status == "cancelled"
+    ended(login)
+
+
+def runs(function: Callable[..., object], frame: FrameType | None) -> bool:
+    """Whether this frame is one of the function's, or below one."""
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+class Interrupted(TerminalView):
+    """Ctrl-C comes as soon as it shows."""
+
+    def open(self, _: Login) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wait", [authnb.Login.wait, lambda login: next(login.__await__())])
+def test_an_interrupt_while_the_view_opens_cancels_the_login(
+    demo: DemoProvider, storage: MemoryStorage, wait: Callable[[Login], object]
+) -> None:
+    login = begin(demo, storage)
+    login._view = Interrupted()  # noqa: SLF001 - the view of an environment in which a person is that fast
+    with pytest.raises(KeyboardInterrupt):
+        wait(login)
+    assert (login.status, login.awaited) == ("cancelled", False)
     ended(login)
 
 

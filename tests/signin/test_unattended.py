@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shlex
 import subprocess
 import sys
+import termios
+import threading
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +20,12 @@ from kernels import kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
+from screen import Screen
 from servers import Server
 from support import PERSON
 from terminal import Terminal
+
+import authnb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,6 +245,42 @@ def test_the_address_pasted_into_a_terminal(demo: DemoProvider, terminal: Termin
     terminal.type(ended, "Enter")
     shown = terminal.read_until("hello Ada").string
     assert "code=" not in shown
+
+
+class EchoOnRefusal(Screen):
+    """Ends the sign-in when it refuses what was typed, and remembers whether the terminal then echoes."""
+
+    def __init__(self, terminal: int) -> None:
+        super().__init__()
+        self._terminal = terminal
+        self.refused = threading.Event()
+        self.echoes: list[bool] = []
+
+    def write(self, text: str) -> int:
+        if "not the address" in text:
+            self.echoes.append(bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO))
+            self.refused.set()
+        return super().write(text)
+
+
+def test_what_is_typed_before_the_next_line_is_read_is_not_echoed(
+    demo: DemoProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is quick pastes the right address while the wrong one is refused."""
+    ours, its = pty.openpty()
+    screen = EchoOnRefusal(its)
+    with open(its, encoding="utf-8") as stdin, redirect_stderr(screen):  # noqa: PTH123 - of a descriptor
+        monkeypatch.setattr(sys, "stdin", stdin)
+        login = authnb.login(demo.issuer, client_id=demo.client_id, mode="paste", view="text")
+        os.write(ours, b"http://127.0.0.1:1/callback?code=wrong\n")
+        person = threading.Thread(target=lambda: screen.refused.wait(60) and login.cancel())
+        person.start()
+        with pytest.raises(authnb.LoginFailed):
+            login.wait(60)
+        person.join()
+        assert screen.echoes == [False]
+        assert termios.tcgetattr(its)[3] & termios.ECHO
+    os.close(ours)
 
 
 @pytest.mark.parametrize("mode", ["loopback", "device"])
