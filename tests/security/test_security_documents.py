@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROMISES = {
     "SECURITY.md": ("Guarantees", "Threat model", "On a machine with other users"),
     "docs/rfc9700.md": ("RFC 9700, section by section",),
+    "docs/fapi2.md": ("FAPI 2.0 Security Profile", "The OpenID Foundation's tests of relying parties"),
     "docs/attacks.md": ("Attacks and their tests",),
     "docs/panel.md": ("Several pages", "What is saved", "What is sent"),
     "docs/scan.md": ("What is read and reported", "Recall and false alarms", "Time"),
@@ -22,6 +23,7 @@ PROMISES = {
 OTHERS = {
     "SECURITY.md": ("Security", "Reporting", "Out of scope"),
     "docs/rfc9700.md": (),
+    "docs/fapi2.md": (),
     "docs/attacks.md": (),
     "docs/panel.md": (
         "The panel",
@@ -149,9 +151,10 @@ def test_every_section_of_the_standard_is_there() -> None:
     assert named == {f"2.{n}" for n in range(1, 7)} | {f"4.{n}" for n in range(1, 18)}
 
 
-def test_every_behaviour_named_exists() -> None:
+@pytest.mark.parametrize("page", ["docs/rfc9700.md", "docs/fapi2.md"])
+def test_every_behaviour_named_exists(page: str) -> None:
     done = read("docs/hostile.md")
-    named = re.findall(r'\("(\w[^"]*)"\)', read("docs/rfc9700.md"))
+    named = re.findall(r'\("(\w[^"]*)"\)', read(page))
     assert len(named) >= 2
     for behaviour in named:
         assert f"| {behaviour} |" in done
