@@ -32,6 +32,7 @@ MEASURES = (
     "round_trips",
     "latency",
     "calls",
+    "proofs",
     "adapter_calls",
     "async_expiry",
     "served",
