@@ -14,6 +14,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from authnb.errors import AuthnbError
+from authnb.transport.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +138,9 @@ def key_for(provider: Provider, wanted: bool | None) -> DPoPKey | None:  # noqa:
     if offered and ALGORITHM not in offered:
         raise AuthnbError(
             "not_supported",
-            f"dpop=True cannot be had at {provider.host}: it takes proofs signed by {', '.join(offered)[:80]}, and "
-            f"authnb signs with {ALGORITHM}. Ask the provider, or leave dpop= out.",
+            f"dpop=True cannot be had at {provider.host}: it takes proofs signed by "
+            f"{printable(', '.join(offered), 80)}, and authnb signs with {ALGORITHM}. Ask the provider, or leave dpop= "
+            "out.",
         )
     return DPoPKey.generate()
 

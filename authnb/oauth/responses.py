@@ -255,6 +255,7 @@ def read_token(
         raise ProviderError(
             "invalid_response", f"{operation} failed: the response holds no access_token. {remedy}"
         )
+    secrets = [*secrets, *(str(body[name]) for name in _SECRET_MEMBERS if body.get(name))]
     token: dict[str, Any] = {k: v for k, v in body.items() if k not in _NORMALIZED_MEMBERS}
     token["token_type"] = "Bearer"  # noqa: S105 - a scheme, no secret
     if _is_bound(body.get("token_type", "Bearer"), operation, secrets, dpop_key, must_be_bound=must_be_bound):

@@ -35,7 +35,7 @@ class Behaviour:
 
     ``far``: of a provider on another machine, rather than on this one. The mode ``form`` begins with a sign-up form,
     ``api`` with the address of an API and nothing else. ``step-up`` is in a session of an honest sign-in, whose API
-    asks for more.
+    asks for more. ``dpop`` signs in with proofs of possession, then calls the API and renews the token.
     """
 
     name: str

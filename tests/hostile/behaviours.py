@@ -9,7 +9,8 @@ from importlib import import_module
 
 from behaviour import BEHAVIOURS
 
-for _part in ("id_token", "endpoints", "pushed", "responses", "callbacks", "texts", "api", "step_up"):
+PARTS = ("id_token", "endpoints", "pushed", "responses", "callbacks", "texts", "api", "step_up", "dpop")
+for _part in PARTS:
     import_module(f"behaviours_{_part}")
 
 HOSTILE = [one for one in BEHAVIOURS if one.error is not None]

@@ -145,6 +145,10 @@ class Scenario:
         }
         self.pushed: dict[str, str] = {}  # the parameters of pushed requests, each until it is used
         self.bodies: list[tuple[str, dict[str, str], str]] = []  # path, headers and body of each POST
+        self.latest: dict[str, dict[str, str]] = {}  # the headers of the latest request to each endpoint
+        self.dpop: bool | None = (
+            True  # what the sign-in says of proofs of possession, in the mode of that name
+        )
         # What the browser is sent to, one address after the other
         self.callbacks: Callable[[str, list[tuple[str, str]]], list[str]] = self.honest_callback
         # Whole answers in place of the honest ones, by the last part of the path
@@ -213,6 +217,24 @@ class Scenario:
             answer["request_uri"] = answer["request_uri"].format(secrets.token_urlsafe(8))
             self.pushed[answer["request_uri"]] = body
         return answer
+
+    def bind_tokens(self) -> None:
+        """Offer tokens that are bound to a key (RFC 9449 section 5.1); the API takes each call with the token."""
+        self.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
+        self.token["token_type"] = "DPoP"
+        self.overrides[""] = self.called
+
+    def called(self) -> Answer:
+        """What the API says to a call: the scheme is that of the token, and a bound one comes with a proof."""
+        scheme = "DPoP" if "DPoP" in self.latest[""] else "Bearer"
+        proven = self.latest[""].get("Authorization") == f"{scheme} {ACCESS_TOKEN}"
+        return as_json({}) if proven else Answer(403, b"another token, or another scheme")
+
+    def claims_of_proof(self, endpoint: str) -> dict[str, Any]:
+        """What the proof in the latest request to this endpoint says; nothing if it had none."""
+        payload = self.latest[endpoint].get("DPoP", "..").split(".")[1]
+        decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "==") or "{}")
+        return decoded
 
     def challenge(self) -> str:
         """What the API says to who has no token."""
@@ -314,7 +336,9 @@ class Server(OnThread):
         scenario.requests.append((handler.command, path))
         if handler.command == "POST":
             scenario.bodies.append((path, dict(handler.headers), body))
-        answer = scenario.answer(next((part for part in reversed(parts) if part != name), ""), query, body)
+        endpoint = next((part for part in reversed(parts) if part != name), "")
+        scenario.latest[endpoint] = dict(handler.headers)
+        answer = scenario.answer(endpoint, query, body)
         if answer.raw:
             for piece in answer.body:
                 handler.wfile.write(piece)  # type: ignore[arg-type] # raw: pieces of bytes

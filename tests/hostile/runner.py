@@ -50,12 +50,21 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The outcome of a behaviour; ``shown`` while the sign-in waited, and at its end."""
+    """The outcome of a behaviour; ``shown`` while the sign-in waited, and at its end.
+
+    ``call_error``: of what was done with the session of a sign-in that went well.
+    """
 
     login: Login
     storage: MemoryStorage
     port: int | None
     shown: tuple[Shown, ...]
+    call_error: AuthnbError | None = None
+
+    @property
+    def error(self) -> AuthnbError | None:
+        """The error that the behaviour ended in, None if in none."""
+        return self.call_error or self.login.error
 
 
 class Sink:
@@ -185,10 +194,38 @@ def step_up(server: Server, behaviour: Behaviour) -> Outcome:
     return Outcome(login=asked, storage=storage, port=port, shown=(said, *seen, shown(asked)))
 
 
+def bound(server: Server, behaviour: Behaviour) -> Outcome:
+    """A sign-in with proofs of possession, and with its session two calls, a renewal, and a call."""
+    scenario, storage, seen = server.scenario(f"d{secrets.token_hex(6)}"), MemoryStorage(), []
+    scenario.bind_tokens()
+    behaviour.do(scenario)
+    options = {"client_id": CLIENT, "mode": "loopback", "view": None, "scope": "openid profile"}
+    login = authnb.login(scenario.issuer, storage=storage, api=scenario.issuer, dpop=scenario.dpop, **options)
+    port = browse(login, lambda now: seen.append(shown(now)))
+    with suppress(AuthnbError):
+        login.wait(60)
+    seen.append(shown(login))
+    failure = None
+    if login.status == "signed_in":
+        session = login.session
+        try:
+            session.get(scenario.issuer).raise_for_status()
+            session.get(scenario.issuer).raise_for_status()
+            session.token_auth.renew(session.token, session.token_auth.renewer)
+            session.get(scenario.issuer).raise_for_status()
+        except AuthnbError as error:
+            failure = error
+            seen.append(Shown(lines=(str(error), repr(error)), html="", messages=(), saved=()))
+        assert session.signed_in
+    return Outcome(login=login, storage=storage, port=port, shown=tuple(seen), call_error=failure)
+
+
 def run(server: Server, behaviour: Behaviour) -> Outcome:
-    """One sign-in, sign-up with a form, or step-up."""
+    """One sign-in, sign-up with a form, step-up, or sign-in with proofs of possession."""
     if behaviour.mode == "step-up":
         return step_up(server, behaviour)
+    if behaviour.mode == "dpop":
+        return bound(server, behaviour)
     scenario = server.scenario(f"d{secrets.token_hex(6)}", far=behaviour.far)
     behaviour.do(scenario)
     storage, seen = MemoryStorage(), []

@@ -19,10 +19,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "hostile.md"
 TEXT = """\
 # Hostile provider responses
 
-authnb signs in at a provider with each of these behaviours, one sign-in each, over real HTTP. `make hostile` runs them
-and writes this page; `tests/hostile` runs them with the other tests, and checks that a hostile behaviour yields no
-session, leaves no port open, contacts no other origin, and shows no token, code or password in a text. What people are
-shown, whatever the behaviour, is printable, and its HTML has no element of the provider's.
+authnb signs in at a provider with each of these behaviours, one sign-in each, over real HTTP; in those of DPoP it goes
+on to call an API and to renew the token. `make hostile` runs them and writes this page; `tests/hostile` runs them with
+the other tests, and checks that a hostile behaviour yields no session but that of the honest sign-in before it, leaves
+no port open, contacts no other origin, and shows no token, code or password in a text. What people are shown, whatever
+the behaviour, is printable, and its HTML has no element of the provider's.
 
 ## Hostile: {hostile} of {hostile} end in this error code
 
@@ -51,7 +52,7 @@ def main() -> int:
     errors: dict[str, str | None] = {}
     with run_all(BEHAVIOURS) as outcomes:
         for name, outcome in outcomes.items():
-            error = outcome.result().login.error
+            error = outcome.result().error
             errors[name] = error.error if error else None
     wrong = [behaviour for behaviour in BEHAVIOURS if errors[behaviour.name] != behaviour.error]
     for behaviour in wrong:
