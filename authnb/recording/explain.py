@@ -61,6 +61,8 @@ token_endpoint | RFC 8414 2 | where codes and refresh tokens are exchanged for t
 jwks_uri | RFC 8414 2 | where the provider's public keys are
 userinfo_endpoint | Discovery 3 | returns claims about the person for an access token
 device_authorization_endpoint | RFC 8628 4 | issues device codes and user codes
+pushed_authorization_request_endpoint | RFC 9126 5 | takes authorization requests from the client itself
+require_pushed_authorization_requests | RFC 9126 5 | whether it takes none from the browser
 revocation_endpoint | RFC 8414 2 | where tokens are revoked
 end_session_endpoint | Logout 2.1 | where the browser logs out
 registration_endpoint | RFC 8414 2 | where clients register
@@ -106,6 +108,7 @@ Cache-Control | RFC 9111 5.2 | who may cache it and for how long; no-store: nobo
 _HIDDEN = """
 state | RFC 6749 10.12 | binds the response to the browser that made the request
 nonce | Core 3.1.2.1 | binds the ID token to this sign-in
+request_uri | RFC 9126 2.2 | refers to the parameters that were pushed; good for a short time, and once
 code_challenge | RFC 7636 4.2 | the hash of a secret that only the client knows
 code_verifier | RFC 7636 4.5 | that secret: proves that the same client redeems the code
 code | RFC 6749 4.1.2 | authorization code: exchanged for tokens, once and soon

@@ -49,7 +49,10 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     ),
     "resource": _is_address,
     **dict.fromkeys(("error_description", "client_name"), _matches(_SENTENCE)),
-    "authorization_response_iss_parameter_supported": lambda value: isinstance(value, bool),
+    **dict.fromkeys(
+        ("authorization_response_iss_parameter_supported", "require_pushed_authorization_requests"),
+        lambda value: isinstance(value, bool),
+    ),
     "Content-Type": _matches(_HEADER),
     "Cache-Control": _matches(_HEADER),
     "Location": lambda value: isinstance(value, str),  # shown without its query and fragment
@@ -82,13 +85,14 @@ _METADATA = {
     name
     for name, explanation in EXPLANATIONS.items()
     if explanation.public
-    and name.endswith(("_endpoint", "_supported", "_documentation", "issuer", "jwks_uri"))
+    and name.endswith(("_endpoint", "_supported", "_requests", "_documentation", "issuer", "jwks_uri"))
 }
 _ASSERTION = {"client_assertion_type"}  # its value is a constant (RFC 7523 section 2.2)
 _NAMES: dict[str, set[str]] = {
     "metadata": _METADATA | _ERROR | {"resource", "authorization_servers"},
     "registration": _REGISTRATION | _ERROR,
     "authorization": _REQUEST | _ERROR | {"iss"},
+    "pushed_authorization_request": _REQUEST | _ERROR | {"expires_in"} | _ASSERTION,
     "callback": _ERROR | {"iss"},
     "token": _ERROR
     | {"resource", "grant_type", "client_id", "redirect_uri", "scope", "token_type", "expires_in"}
@@ -101,6 +105,7 @@ _NAMES: dict[str, set[str]] = {
     "jwks": _ERROR,
     "id_token": {"aud", "azp", "exp", "iat", "auth_time", "typ", "alg", "iss"},
 }
+_PUSHED = {"response_type", "client_id", "redirect_uri", "state", "code_challenge"}
 _DEVICE_REQUEST = {
     "client_id",
     "client_secret",
@@ -126,6 +131,7 @@ def endpoint_of(
         (exchange.sender == "browser", "authorization"),
         ("/.well-known/" in path, "metadata"),
         ("grant_type" in sent, "token"),
+        (exchange.method == "POST" and parameters >= _PUSHED, "pushed_authorization_request"),
         (exchange.method == "POST" and {"redirect_uris", "grant_types"} <= parameters, "registration"),
         (
             exchange.method == "POST" and {"client_id"} <= parameters <= _DEVICE_REQUEST,

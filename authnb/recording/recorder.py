@@ -18,6 +18,7 @@ from authnb.transport.exchange import HTTPExchange, observe, observers
 from authnb.transport.http import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     import requests
@@ -172,10 +173,17 @@ class Recording:
             return exchange.receiver
         if exchange.sender == "client":
             authorization = next((v for k, v in exchange.headers.items() if k.lower() == "authorization"), "")
-            to_api = authorization.startswith("Bearer ") and not parts.path.endswith("/userinfo")
+            to_api = authorization.startswith(("Bearer ", "DPoP ")) and not parts.path.endswith("/userinfo")
+            pushed = parse_qs(exchange.body.decode(errors="replace"))  # RFC 9126
+            if not to_api and "code_challenge" in pushed:
+                self._expect_callbacks(pushed)
             return "API" if to_api else "provider"
-        self._clients.update(_address(uri) for uri in parse_qs(parts.query).get("redirect_uri", []))
+        self._expect_callbacks(parse_qs(parts.query))
         return "client" if _address(exchange.url) in self._clients else "provider"
+
+    def _expect_callbacks(self, parameters: Mapping[str, list[str]]) -> None:
+        """Take the browser to reach the client at the redirect URI of this authorization request."""
+        self._clients.update(_address(uri) for uri in parameters.get("redirect_uri", []))
 
     def _may_reveal(self, exchange: HTTPExchange, receiver: str) -> bool:
         if receiver == "client":

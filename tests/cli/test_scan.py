@@ -65,6 +65,8 @@ HARMLESS = [
     "The Bearer header carries the access token; state protects the redirect.",
     "<Session signed in as 'Ada'>",
     "?code=SplxlOBeZQQ…&state=xyz",
+    # Of a pushed request (RFC 9126): used up or expired long before a notebook is shared
+    f"https://id.example.org/authorize?client_id=n&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A{RANDOM}",
     "Enter the code WDJB-MJHT",
     "token = OAuth2Session.fetchTheToken",
     "session_id = 1730284951672384096",

@@ -29,6 +29,7 @@ from authnb.views.text import TerminalView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from authnb.flows.steps import Flow
 
@@ -363,6 +364,44 @@ def test_a_sign_in_that_is_cancelled_pushes_no_more(scenario: Scenario) -> None:
     with pytest.raises(LoginFailed):
         login.wait(30)
     assert paths(scenario).count("par") == 1
+
+
+def test_a_recording_explains_it_and_hides_what_is_secret(scenario: Scenario, tmp_path: Path) -> None:
+    """The address to open is good for a minute; a recording may be read then."""
+    with authnb.record() as recording:
+        flow = loopback_flow(client(scenario, scope="openid"))
+        verification = verification_of(flow)
+        browse(verification.uri)
+        finished(flow)
+    pushed, opened = (
+        next(each for each in recording.exchanges if each.address.endswith(path))
+        for path in ("/par", "/authorize")
+    )
+    assert (pushed.sender, pushed.receiver, pushed.method, pushed.status) == (
+        "client",
+        "provider",
+        "POST",
+        201,
+    )
+    shown = {value.name: value.shown for value in (*pushed.sent, *pushed.received)}
+    assert (shown["client_id"], shown["scope"], shown["expires_in"]) == (CLIENT, "openid", "60")
+    assert {shown["state"], shown["nonce"], shown["code_challenge"]} == {"[43 characters]"}
+    assert shown["request_uri"].endswith("characters]")
+    assert [value.name for value in opened.sent] == ["client_id", "request_uri"]
+    assert all(value.explanation for value in (*pushed.received[1:], *opened.sent))
+    metadata = next(each for each in recording.exchanges if "well-known" in each.address)
+    named = {value.name: value.shown for value in metadata.received}
+    assert named["pushed_authorization_request_endpoint"].endswith("/par")
+    assert named["require_pushed_authorization_requests"] == "false"
+    assert ("browser", "client") in {(each.sender, each.receiver) for each in recording.exchanges}
+    report = recording.save(tmp_path / "report.md").read_text(encoding="utf-8")
+    everything = repr(recording) + recording._repr_html_() + repr(recording.diagram) + report
+    request_uri = parse_qs(urlsplit(verification.uri).query)["request_uri"][0]
+    assert not [
+        secret
+        for secret in (request_uri, request_uri[len(URN) :], verification.state)
+        if str(secret) in everything
+    ]
 
 
 # Whether a redirect URI is registered

@@ -78,14 +78,20 @@ def test_a_token_request_by_hand_is_the_providers(demo: DemoProvider) -> None:
     assert (exchange.receiver, exchange.address) == ("provider", "http://127.0.0.1:PORT/token")
 
 
-def test_an_api_call_shows_method_origin_and_status(server: Server) -> None:
+@pytest.mark.parametrize("scheme", ["Bearer", "DPoP"])
+def test_an_api_call_shows_method_origin_and_status(server: Server, scheme: str) -> None:
     server.json("/patients", {}, 403)
     with authnb.record() as recording, requests.Session() as session:
         recording.watch(session).get(
-            f"{server.url}/patients", headers={"Authorization": "Bearer at"}, timeout=20
+            f"{server.url}/patients", headers={"Authorization": f"{scheme} at"}, timeout=20
         )
     (exchange,) = recording.exchanges
-    assert (exchange.method, exchange.address, exchange.status) == ("GET", "http://127.0.0.1:PORT", 403)
+    assert (exchange.receiver, exchange.method, exchange.address, exchange.status) == (
+        "API",
+        "GET",
+        "http://127.0.0.1:PORT",
+        403,
+    )
 
 
 def token_response(server: Server, body: dict[str, object], status: int = 200) -> Recording:
