@@ -8,6 +8,11 @@ FORMATS = (
     ("a private key", "-----BEGIN ", r"[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"),
     ("a private key", "PuTTY-User-Key-File-", r"\d: \S"),
     ("a private key", "AGE-SECRET-KEY-1", r"[A-Z0-9]{40,80}"),
+    # of a JWK (RFC 7518 sections 6.2.2 and 6.3.2), as JSON and as Python writes it
+    *(
+        ("a private key", start, r"[\w-]{43,1400}(?=\\?[\"'])")
+        for start in ('"d":"', '"d": "', "'d': '", '\\"d\\": \\"')
+    ),
     # source code and packages
     *(("a GitHub token", f"gh{kind}_", r"\w{20,255}") for kind in "opsur"),
     ("a GitHub token", "github_pat_", r"\w{20,255}"),

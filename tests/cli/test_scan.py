@@ -41,6 +41,8 @@ SECRETS = [
     ("glpat-" + 10 * "a1", "a GitLab token"),
     ("hf_" + 17 * "aB", "a Hugging Face token"),
     ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
+    ('{"kty": "EC", "crv": "P-256", "d": "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}', "a private key"),
+    ("{'kty': 'OKP', 'd': 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A'}", "a private key"),
     (
         "\x1b[0mclient_secret \x1b[38;5;241m=\x1b[39m \x1b[38;5;124m'" + RANDOM + "'",
         "a value of client_secret",

@@ -31,7 +31,9 @@ from authnb.errors import AuthnbError, LoginFailed, ProviderError, StorageError
 from authnb.oauth.client import Client
 from authnb.oauth.client_assertion import check_client_key
 from authnb.oauth.client_key import read_client_key
+from authnb.oauth.presets import find
 from authnb.oauth.provider import Provider
+from authnb.oauth.pushed_request import push
 from authnb.oauth.quirks import Quirks
 from authnb.session.session import Session
 from authnb.storage.base import Account, MemoryStorage, SignIn
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN = {"access_token": "at", "refresh_token": "rt", "token_type": "Bearer", "expires_in": 3600}
 DEVICE = {"device_code": "dc", "user_code": "AB", "verification_uri": "https://id.example.org/d"}
+ENDPOINTS = ("token", "device_authorization", "revocation", "pushed_authorization_request")
 FAPI = ("PS256", "ES256", "EdDSA")  # FAPI 2.0 Security Profile section 5.4.1
 posix = pytest.mark.skipif(os.name != "posix", reason="there are no modes")
 
@@ -115,7 +118,7 @@ def verify(public: Any, algorithm: str, signed: bytes, signature: bytes) -> None
 
 
 class KeyServer(Server):
-    """Token, device authorization and revocation endpoints, each of which verifies a client assertion.
+    """The endpoints at which clients authenticate, each of which verifies a client assertion.
 
     It allows no difference between the clocks. ``echoes``: it refuses, and repeats what it was sent.
     """
@@ -126,7 +129,7 @@ class KeyServer(Server):
         self.public: Any = EC.public_key()
         self.headers: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
-        for name in ("token", "device_authorization", "revocation"):
+        for name in ENDPOINTS:
             self.routes[f"/{name}"] = self.answer
 
     def answer(self, request: Request) -> tuple[int, dict[str, str], bytes]:
@@ -134,7 +137,11 @@ class KeyServer(Server):
         if reason := self.refusal(form, request):
             body = {"error": "invalid_client", "error_description": reason}
             return 401, {"Content-Type": "application/json"}, as_json(body)
-        return 200, {"Content-Type": "application/json"}, as_json({**TOKEN, **DEVICE})
+        return (
+            200,
+            {"Content-Type": "application/json"},
+            as_json({**TOKEN, **DEVICE, "request_uri": "urn:x:1"}),
+        )
 
     def refusal(self, form: dict[str, list[str]], request: Request) -> str:  # noqa: PLR0911 - one for each rule
         """Why not, by RFC 7523 section 3 and RFC 7521 section 4.2; empty if nothing is amiss."""
@@ -161,8 +168,7 @@ class KeyServer(Server):
         return ""
 
     def provider(self, *algorithms: str, **more: Any) -> Provider:
-        names = ("token", "device_authorization", "revocation")
-        endpoints = {f"{name}_endpoint": f"{self.url}/{name}" for name in names}
+        endpoints = {f"{name}_endpoint": f"{self.url}/{name}" for name in ENDPOINTS}
         return Provider(
             self.url, **endpoints, token_endpoint_auth_signing_alg_values_supported=algorithms, **more
         )
@@ -231,7 +237,8 @@ def test_every_request_has_an_assertion_of_its_own(
     client.authorize_device()
     assert client.refresh(TOKEN)["access_token"] == "at"
     client.revoke("rt", "refresh_token")
-    assert server.headers == [{"typ": "JWT", **header}] * 3
+    assert push(client, [("client_id", client.client_id), ("scope", "x")]) is not None
+    assert server.headers == [{"typ": "JWT", **header}] * 4
     assert set(server.claims[0]) == {"iss", "sub", "aud", "jti", "iat", "nbf", "exp"}
 
 
@@ -245,7 +252,7 @@ def test_a_key_of_openssl(server: KeyServer, tmp_path: Path) -> None:
 
 
 def test_the_certificate_beside_the_key_names_it(server: KeyServer, file: Callable[..., Path]) -> None:
-    """``x5t#S256``, as Microsoft Entra wants it; a certificate of another key does not."""
+    """``x5t#S256``, as Microsoft Entra documents it; a certificate of another key does not."""
     others, own = (certificate(key).public_bytes(Encoding.PEM) for key in (EC_384, EC))
     server.client(file(others + own + pem(EC)), *FAPI).refresh(TOKEN)
     digest = decoded(server.headers[0]["x5t#S256"])
@@ -266,6 +273,19 @@ def test_the_audience_is_a_peculiarity_of_some(server: KeyServer, file: Callable
     client.revoke("rt", "refresh_token")
     with pytest.raises(ProviderError, match="for somebody else"):
         server.client(file(pem(EC))).refresh(TOKEN)
+
+
+def test_microsoft_entra(server: KeyServer, file: Callable[..., Path]) -> None:
+    """The preset signs as its documentation wants it: PS256, the certificate's name, and the token endpoint's URL."""
+    found = find("entra:example.org")
+    assert found is not None
+    quirks = Quirks(**{**found.quirks, "issuers": ()})
+    algorithms = found.provider["token_endpoint_auth_signing_alg_values_supported"]
+    server.public, server.audience = RSA.public_key(), f"{server.url}/token"
+    key = file(certificate(RSA).public_bytes(Encoding.PEM) + pem(RSA))
+    server.client(key, *algorithms, quirks=quirks).refresh(TOKEN)
+    assert set(server.headers[0]) == {"alg", "typ", "x5t#S256"}
+    assert server.headers[0]["alg"] == "PS256"
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
@@ -382,7 +402,7 @@ def assert_nothing_shown(error: AuthnbError, content: bytes) -> None:
     frame = error.__traceback__
     shown = [str(error)]
     while frame is not None:
-        if "authnb" in frame.tb_frame.f_code.co_filename.rpartition("authnb/")[1]:
+        if frame.tb_frame.f_code.co_filename != __file__:
             shown += map(repr, frame.tb_frame.f_locals.values())
         frame = frame.tb_next
     lines = [line for line in content.decode("latin-1").split() if len(line) > 30]
@@ -437,6 +457,7 @@ def test_a_file_that_others_can_use(file: Callable[..., Path], tmp_path: Path) -
 def test_a_file_of_somebody_else(file: Callable[..., Path]) -> None:
     """Refused, also to root; one of root's, which a group may read, is a mounted secret to anybody else."""
     path = file(pem(EC))
+    read_client_key(path)  # nobody may not read the modules that this loads
     os.chown(path, 65534, 65534)
     with pytest.raises(StorageError, match=r"belongs to the user with the number 65534.*install -m 600"):
         read_client_key(path)
@@ -447,17 +468,17 @@ def test_a_file_of_somebody_else(file: Callable[..., Path]) -> None:
 
 
 def as_nobody(path: Path) -> bool:
-    """Whether a process of the user nobody can use this key."""
-    for folder in [*path.parents][:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    """Whether a process of the user nobody, started beside it, can use this key."""
+    path.parent.chmod(0o711)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            os.chdir(path.parent)
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-            read_client_key(path)
+            read_client_key(path.relative_to(path.parent))
             os.write(writer, b"yes")
         except StorageError as error:
             os.write(writer, error.description.encode())
