@@ -7,7 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager
+from support import free_port
 
 from authnb.views.panel import _RESEND_INTERVAL
 
@@ -109,12 +110,27 @@ def plain(message: dict[str, Any]) -> str:
 
 
 @contextmanager
-def kernel(name: str = "python3", **environ: str) -> Iterator[Kernel]:
-    """A kernel of this kernelspec, with no other environment that tells of a person."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
-    manager, client = start_new_kernel(kernel_name=name, env={**env, **environ})
+def client_of_kernel(name: str, **options: Any) -> Iterator[BlockingKernelClient]:
+    """A new kernel of this kernelspec, until the block ends.
+
+    jupyter_client takes ports that the system gives to whoever asks next, before the kernel binds them.
+    """
+    ports = {f"{channel}_port": free_port() for channel in ("shell", "iopub", "stdin", "hb", "control")}
+    manager = KernelManager(kernel_name=name, cache_ports=False, **ports)
+    manager.start_kernel(**options)
+    client = manager.client()
+    client.start_channels()
     try:
-        yield Kernel(client)
+        client.wait_for_ready(timeout=60)
+        yield client
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+@contextmanager
+def kernel(name: str = "python3", **environ: str) -> Iterator[Kernel]:
+    """A kernel of this kernelspec, with no other environment that tells of a person."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+    with client_of_kernel(name, env={**env, **environ}) as client:
+        yield Kernel(client)

@@ -7,7 +7,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+from kernels import client_of_kernel
 from support import free_port
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ PATIENCE = 30  # seconds
 
 
 def started_kernel() -> Iterator[BlockingKernelClient]:
-    manager, client = start_new_kernel(kernel_name="python3")
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
+    with client_of_kernel("python3") as client:
+        yield client
 
 
 kernel = pytest.fixture(started_kernel, name="kernel")
