@@ -160,9 +160,11 @@ def test_cancel_on_the_floating_card_frees_the_kernel(
         notebook.run(0)
         notebook.link()
         collapse(notebook)
-        notebook.floating.get_by_role("button", name="Cancel").click()
-        notebook.idle()
-        expect(notebook.floating).to_have_count(0)
+        expect(notebook.floating).to_be_visible()
+        with notebook.stopped_clock():
+            notebook.floating.get_by_role("button", name="Cancel").click()
+            notebook.idle()
+            expect(notebook.floating).to_have_count(0)
         assert error in notebook.outputs(0)
         notebook.run(1)
         notebook.output("free")
@@ -178,12 +180,15 @@ def test_cancel_interrupts_no_later_cell(jupyter: JupyterPage, demo: DemoProvide
         notebook.link()
         if floats:
             collapse(notebook)
-            notebook.floating.get_by_role("button", name="Cancel").click()
-            expect(notebook.floating).to_have_count(0)
+            expect(notebook.floating).to_be_visible()
+            with notebook.stopped_clock():
+                notebook.floating.get_by_role("button", name="Cancel").click()
+                expect(notebook.floating).to_have_count(0)
         else:
-            notebook.press("Cancel")
-            notebook.press("Try again")
-            notebook.link()
+            with notebook.stopped_clock():
+                notebook.press("Cancel")
+                notebook.press("Try again")
+                notebook.link()
         notebook.idle()
         notebook.run(1)
         notebook.output("free")

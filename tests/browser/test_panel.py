@@ -123,8 +123,9 @@ def test_cancel(jupyter: JupyterPage, demo: DemoProvider) -> None:
     with jupyter.notebook(login(demo), "print('next')") as notebook:
         notebook.run_all()
         notebook.link()
-        notebook.press("Cancel")
-        notebook.phase("cancelled")
+        with notebook.stopped_clock():
+            notebook.press("Cancel")
+            notebook.phase("cancelled")
         notebook.idle()
         assert "LoginFailed" in notebook.outputs(0)
         assert "next" not in notebook.outputs(1)
