@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
@@ -21,12 +22,14 @@ from authnb.demo.pages import authorize, device, logout, second_factor, sign_in
 from authnb.demo.proof_nonces import ProofNonces
 from authnb.demo.protocol import dpop, endpoints
 from authnb.demo.protocol.authorization_server import Server
+from authnb.demo.protocol.client_assertions import PRIVATE_KEY_JWT
+from authnb.demo.protocol.client_keys import client_keys
 from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
 from authnb.demo.registration_limits import RegistrationLimits
 from authnb.demo.resource import archive, measurements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from flask.typing import ResponseReturnValue
     from itsdangerous import URLSafeTimedSerializer
@@ -83,13 +86,14 @@ def create_app(
     """Give the application of one provider; `issuer` is the URL under which browsers and clients reach it.
 
     `redirect_uris` are registered for the notebooks' client beside those on this computer. Raises ValueError for
-    one that is none.
+    one that is none, and for `client_keys` that are of no use.
     """
     _check(redirect_uris)
     with database.sessions.begin() as session:
         signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
         _register_clients(session, redirect_uris)
+        _give_keys(session, settings.client_keys or {})
         own = select(Client).where(Client.registration.is_(None))
         clients = {client.id: client for client in session.scalars(own)}
 
@@ -252,3 +256,18 @@ def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
                 post_logout_redirect_uris=" ".join(f"{host}/" for host in loopback),
             )
         )
+
+
+def _give_keys(session: Session, keys: Mapping[str, Any]) -> None:
+    """Each client authenticates by its keys of this start, or else as it did before it had any."""
+    confidential = "client_secret_basic client_secret_post"
+    methods = {NATIVE_CLIENT_ID: "none", JOB_CLIENT_ID: confidential, WEB_CLIENT_ID: confidential}
+    if unknown := set(keys) - set(methods):
+        raise ValueError(
+            f"There are no clients {sorted(unknown)}, to have keys: there are {sorted(methods)}."
+        )
+    session.flush()
+    for client_id, method in methods.items():
+        client = session.get_one(Client, client_id)
+        client.jwks = json.dumps(client_keys(keys[client_id])) if client_id in keys else None
+        client.auth_methods = PRIVATE_KEY_JWT if client_id in keys else method

@@ -24,7 +24,7 @@ from authnb.demo.database.models import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from authlib.integrations.flask_oauth2 import AuthorizationServer
     from joserfc.jwk import RSAKey
@@ -58,6 +58,7 @@ class Settings:
     second_factor: bool = True
     dpop: Literal["offered", "required"] | None = None
     pushed_requests: Literal["offered", "required"] | None = None
+    client_keys: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from authnb.demo.database.models import Client
 from authnb.demo.running import RunningProvider, known_issuers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -59,7 +59,9 @@ class DemoProvider(RunningProvider):
 
     With `dpop="offered"` a token request with a DPoP proof (RFC 9449) gets tokens that are bound to its key, and with
     "required" there are no others; proofs need a nonce of the provider's. By default there are bearer tokens alone.
-    `pushed_requests` is the same for authorization requests that clients push (RFC 9126).
+    `pushed_requests` is the same for authorization requests that clients push (RFC 9126). `client_keys` gives clients
+    public keys, a JWK set for each client id, by which they authenticate in place of what they had (`private_key_jwt`,
+    RFC 7523); given at all, clients may register so, too. ValueError if there is no such client, or a key is of no use.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class DemoProvider(RunningProvider):
         second_factor: bool = True,
         dpop: Literal["offered", "required"] | None = None,
         pushed_requests: Literal["offered", "required"] | None = None,
+        client_keys: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database_url = database
@@ -109,6 +112,7 @@ class DemoProvider(RunningProvider):
             second_factor=second_factor,
             dpop=dpop,
             pushed_requests=pushed_requests,
+            client_keys=client_keys,
         )
         self._database: Database | None = None
         self._server: Any = None

@@ -94,6 +94,7 @@ class Client(Base, ClientMixin):
     registered_at: Mapped[float | None]
     expires_at: Mapped[float | None]
     scope: Mapped[str | None]
+    jwks: Mapped[str | None]  # its public keys as a JWK set (RFC 7517), for private_key_jwt
 
     @property
     def is_self_registered(self) -> bool:
@@ -217,6 +218,14 @@ class PushedRequest(Base):
     expires_at: Mapped[float] = mapped_column(index=True)
     opened_at: Mapped[float | None]
     sign_in_asked_at: Mapped[float | None]
+
+
+class ClientAssertion(Base):
+    """An assertion with which a client authenticated (RFC 7523), kept until it expires to know it again."""
+
+    __tablename__ = "client_assertions"
+    digest: Mapped[str] = mapped_column(primary_key=True)  # of the client and its `jti`
+    expires_at: Mapped[float] = mapped_column(index=True)
 
 
 class DeviceCode(Base, DeviceCredentialMixin):

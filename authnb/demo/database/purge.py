@@ -20,6 +20,7 @@ from authnb.demo.database.models import (
     AuthorizationCode,
     Browser,
     Client,
+    ClientAssertion,
     Consent,
     DeviceCode,
     PushedRequest,
@@ -64,6 +65,7 @@ def _statements(moment: float) -> Iterator[Delete]:
     yield delete(Browser).where(Browser.auth_time < moment - BROWSER_LIFETIME)
     yield delete(DeviceCode).where(DeviceCode.expires_at < moment - DEVICE_GRACE)
     yield delete(PushedRequest).where(PushedRequest.expires_at < moment)
+    yield delete(ClientAssertion).where(ClientAssertion.expires_at < moment)
     children = (AuthorizationCode, AccessToken, RefreshToken)
     for kind in children:
         yield delete(kind).where(kind.expires_at < moment)

@@ -201,7 +201,7 @@ def _consent(browser: Browser, grant: Any) -> Consent | None:
 def _is_identity_assured(grant: Any) -> bool:
     """Whether an earlier consent may stand for this request (RFC 8252 section 8.6).
 
-    It may for a client with a secret, and for one whose redirect URI is an https address. A loopback port belongs to
-    whichever program listens on it now, so there the person is asked each time.
+    It may for a client that authenticates, and for one whose redirect URI is an https address. A loopback port belongs
+    to whichever program listens on it now, so there the person is asked each time.
     """
-    return grant.request.client.secret is not None or grant.redirect_uri.startswith("https://")
+    return not grant.request.client.is_public or grant.redirect_uri.startswith("https://")

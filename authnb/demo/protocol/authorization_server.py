@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authnb.demo.context import find, find_client, now, provider
 from authnb.demo.database.models import AccessToken, RefreshToken
 from authnb.demo.protocol import dpop, pushed_requests
+from authnb.demo.protocol.client_assertions import PRIVATE_KEY_JWT, by_assertion
 from authnb.demo.protocol.device_grant import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authnb.demo.protocol.grants import (
     AuthorizationCodeGrant,
@@ -55,6 +56,7 @@ class Server(AuthorizationServer):
             endpoints: tuple[Any, ...] = (RegistrationEndpoint, ConfigurationEndpoint)
             for endpoint in endpoints:
                 self.register_endpoint(endpoint)
+        self.register_client_auth_method(PRIVATE_KEY_JWT, by_assertion)
         self.issuer_parameter: Issuer = Issuer()
         self.register_extension(self.issuer_parameter)
 
@@ -74,6 +76,8 @@ class Server(AuthorizationServer):
 
     def authenticate_client(self, request: Any, methods: Collection[str], endpoint: str = "token") -> Any:
         """RFC 6749 section 2.3; credentials that are not UTF-8 are wrong ones."""
+        if provider().settings.client_keys is not None:
+            methods = [PRIVATE_KEY_JWT, *methods]
         try:
             return super().authenticate_client(request, methods, endpoint)
         except UnicodeDecodeError:

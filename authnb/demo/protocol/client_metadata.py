@@ -11,6 +11,7 @@ from authlib.oauth2.rfc7591.errors import InvalidRedirectURIError, UnapprovedSof
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
 from authnb.demo.database.loopback import is_loopback
+from authnb.demo.protocol.client_keys import client_keys
 from authnb.demo.protocol.metadata import SCOPES, TOKEN_EXCHANGE
 
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE_GRANT_TYPE, TOKEN_EXCHANGE)
@@ -21,10 +22,10 @@ LONGEST_TEXT = 80
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 
 
-def client_metadata(given: dict[str, Any]) -> dict[str, Any]:
+def client_metadata(given: dict[str, Any], *, keys: bool) -> dict[str, Any]:
     """Give the metadata to register, with defaults for what is left out; what is not known here is ignored.
 
-    Raises the errors of RFC 7591 section 3.2.2.
+    ``keys``: whether a client may authenticate by keys. Raises the errors of RFC 7591 section 3.2.2.
     """
     given = {name: value for name, value in given.items() if value is not None}  # RFC 7592 section 2.2
     if "software_statement" in given:
@@ -38,10 +39,6 @@ def client_metadata(given: dict[str, Any]) -> dict[str, Any]:
         raise InvalidClientMetadataError(
             "The grant authorization_code goes with the response type code alone."
         )
-    if given.get("token_endpoint_auth_method", "none") != "none":
-        raise InvalidClientMetadataError(
-            "Only public clients register here: token_endpoint_auth_method is none."
-        )
     texts = {name: _text(given, name) for name in ("software_id", "software_version")}
     scope = given.get("scope")
     if scope is not None and not (
@@ -53,10 +50,24 @@ def client_metadata(given: dict[str, Any]) -> dict[str, Any]:
         "redirect_uris": _redirect_uris(given.get("redirect_uris", []), needed=uses_code),
         "grant_types": grant_types,
         "response_types": response_types,
-        "token_endpoint_auth_method": "none",
+        **_authentication(given, keys=keys),
         **({"scope": " ".join(dict.fromkeys(scope.split()))} if scope else {}),
         **{name: text for name, text in texts.items() if text},
     }
+
+
+def _authentication(given: dict[str, Any], *, keys: bool) -> dict[str, Any]:
+    """No secret, for a notebook can keep none (RFC 8252 section 8.4); keys where they are taken."""
+    method = given.get("token_endpoint_auth_method", "none")
+    if method == "none":
+        return {"token_endpoint_auth_method": method}
+    if method != "private_key_jwt" or not keys:
+        known = "none or private_key_jwt" if keys else "none"
+        raise InvalidClientMetadataError(f"Nobody gets a secret here: token_endpoint_auth_method is {known}.")
+    try:
+        return {"token_endpoint_auth_method": method, "jwks": client_keys(given.get("jwks"))}
+    except ValueError as error:
+        raise InvalidClientMetadataError(str(error)) from None
 
 
 def _redirect_uris(uris: Any, *, needed: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authnb.demo.protocol import client_keys
 from authnb.demo.protocol.dpop import ALGORITHMS
 from authnb.demo.protocol.resources import resources
 from authnb.demo.protocol.step_up import LEVELS
@@ -39,6 +40,11 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
     if settings.pushed_requests:  # RFC 9126 section 5
         pushed["pushed_authorization_request_endpoint"] = f"{issuer}/par"
         pushed["require_pushed_authorization_requests"] = settings.pushed_requests == "required"
+    auth_methods, algorithms = AUTH_METHODS, {}
+    if settings.client_keys is not None:
+        auth_methods = [*AUTH_METHODS, "private_key_jwt"]
+        algorithms["token_endpoint_auth_signing_alg_values_supported"] = list(client_keys.ALGORITHMS)
+        algorithms["revocation_endpoint_auth_signing_alg_values_supported"] = list(client_keys.ALGORITHMS)
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -62,8 +68,9 @@ def provider_metadata(issuer: str, settings: Settings) -> dict[str, Any]:
         **levels,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": AUTH_METHODS,
-        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_methods_supported": auth_methods,
+        "revocation_endpoint_auth_methods_supported": auth_methods,
+        **algorithms,
         "code_challenge_methods_supported": ["S256"],
         **dpop,
         **pushed,

@@ -66,7 +66,7 @@ class RegistrationEndpoint(rfc7591.ClientRegistrationEndpoint):
 
     def extract_client_metadata(self, request: Any) -> dict[str, Any]:
         """Give the metadata as they will be registered."""
-        return client_metadata(request.payload.data)
+        return client_metadata(request.payload.data, keys=provider().settings.client_keys is not None)
 
     def generate_client_info(self, request: Any) -> dict[str, Any]:  # noqa: ARG002 - Authlib's signature
         """Section 3.2.1; there is no secret, for a notebook can keep none (RFC 8252 section 8.4)."""
@@ -80,7 +80,6 @@ class RegistrationEndpoint(rfc7591.ClientRegistrationEndpoint):
         client = Client(
             id=client_info["client_id"],
             secret=None,
-            auth_methods="none",
             post_logout_redirect_uris="",
             registration_digest=digest(request.credential),
             registered_at=now(),
@@ -128,7 +127,7 @@ class ConfigurationEndpoint(rfc7592.ClientConfigurationEndpoint):
 
     def extract_client_metadata(self, request: Any) -> dict[str, Any]:
         """Section 2.2: they replace all that were registered."""
-        return client_metadata(request.payload.data)
+        return client_metadata(request.payload.data, keys=provider().settings.client_keys is not None)
 
     def introspect_client(self, client: Client) -> dict[str, Any]:
         """What is registered."""
@@ -155,6 +154,8 @@ def _fill(client: Client, metadata: dict[str, Any]) -> None:
     client.redirect_uris = " ".join(without_loopback_port(uri) for uri in metadata["redirect_uris"])
     client.grant_types = " ".join(metadata["grant_types"])
     client.scope = metadata.get("scope")
+    client.auth_methods = metadata["token_endpoint_auth_method"]
+    client.jwks = json.dumps(metadata["jwks"]) if "jwks" in metadata else None
     client.registration = json.dumps(metadata)
 
 
