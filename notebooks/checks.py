@@ -13,7 +13,9 @@ import json
 import os
 import re
 import sys
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 from numbers import Integral
 from pathlib import Path
@@ -620,6 +622,52 @@ def three_values(answer: Any) -> None:
     ensure(isinstance(answer, (set, list, tuple)), "Give a set of names.")
     ensure(len(set(answer)) == 3, "There are three.")
     ensure(set(answer) == {"issuer", "client_id", "api"}, "Who signs in whom: the provider, the client, and the API behind it.")
+
+
+# 14_the_thief
+
+
+@exercise(
+    "14",
+    hint="Put what stops it behind each attempt: 'ath', 'htu', 'iat', 'jti', 'the thumbprint', or 'nothing'.",
+    praise="Each claim closes one way, and none of them stops code that has the key.",
+)
+def what_stops(answer: Any) -> None:
+    right = {
+        "a proof made with the thief's own key": ("the thumbprint", "What did the provider write beside the token?"),
+        "a copied proof, sent a second time": ("jti", "Everything in it is right: what shows that it is not new?"),
+        "a copied proof, at another address of the API": ("htu", "Which claim has the address?"),
+        "a proof that was made for another of her tokens": ("ath", "Which claim has to do with the token?"),
+        "a proof from yesterday": ("iat", "Which claim says when it was made?"),
+        "a package in her kernel that makes proofs": ("nothing", "It has the key: look at part 6."),
+    }
+    pairs(answer, right)
+
+
+@exercise(
+    "14",
+    hint="Give 'htm', 'htu', 'ath' or 'iat', whichever is wrong first, or None if the proof is good.",
+    praise="With the signature, the thumbprint and each jti once, that is what an API checks (RFC 9449, 4.3).",
+)
+def why_not(why: Any) -> None:
+    url, now = "https://api.example/stations", 1_000_000
+    ath = urlsafe_b64encode(sha256(b"token").digest()).decode().rstrip("=")
+    good = {"htm": "GET", "htu": url, "ath": ath, "iat": now - 5}
+
+    def of(*, method: str = "GET", url: str = url, token: str = "token", without: str = "", **changed: Any) -> Any:
+        claims = {name: value for name, value in (good | changed).items() if name != without}
+        return why(claims, method, url, token, now)
+
+    ensure(of() is None, "This proof is good: there is nothing to name. (ath is in base64url, without '='.)")
+    ensure(of(url=f"{url}?limit=5") is None, "htu has no query: compare it with the URL up to the '?'.")
+    ensure(of(method="DELETE") == "htm", "A proof for GET does not allow a DELETE.")
+    ensure(of(url=f"{url}/hill") == "htu", "A proof for /stations is not one for /stations/hill.")
+    ensure(of(token="another") == "ath", "The proof was made for another access token.")
+    ensure(of(iat=now - 59) is None, "It is not a minute old yet.")
+    ensure(of(iat=now - 3600) == "iat", "A proof that is an hour old was copied.")
+    ensure(of(iat=now + 3600) == "iat", "A proof from the future would be good for too long.")
+    ensure(of(method="DELETE", token="another") == "htm", "Several are wrong: name the first, in the order given.")
+    ensure(all(of(without=name) == name for name in good), "A claim that is not there is wrong, too.")
 
 
 if __name__ == "__main__":

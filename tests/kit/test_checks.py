@@ -180,6 +180,23 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "08/what_broke": ({"import Flask and url_for": "invalid_request"}, "import"),
     "08/what_to_keep": (lambda token: token, "tokens out"),
     "08/safe_next": (lambda path: bool(path) and path.startswith("/"), "//evil"),
+    "14/what_stops": ({"a proof made with the thief's own key": "jti"}, "beside the token"),
+    "14/why_not": (
+        lambda claims, method, url, token, now: next(
+            (
+                name
+                for name, right in {
+                    "htm": claims.get("htm") == method,
+                    "htu": url.startswith(claims.get("htu", "?")),
+                    "ath": claims.get("ath") == encoded(sha256(token.encode()).digest()).rstrip("="),
+                    "iat": abs(now - claims.get("iat", 0)) <= 60,
+                }.items()
+                if not right
+            ),
+            None,
+        ),
+        "/stations/hill",
+    ),
     "09/attack_and_defence": ({"a link signs you in as somebody else": "PKCE"}, "a link"),
     "09/pick_the_key": (
         lambda header, keys: header.get("jwk") or next(key for key in keys if key["kid"] == header["kid"]),
