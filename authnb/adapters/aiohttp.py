@@ -11,8 +11,10 @@ from aiohttp.client_middlewares import ClientHandlerType  # noqa: TC002 - since 
 
 from authnb.adapters.event_loop import fresh_token, token_after_401, token_after_refusal
 from authnb.errors import AuthnbError
+from authnb.oauth.challenge import wants_nonce
+from authnb.oauth.token_endpoint import PROOFS_PER_REQUEST
 from authnb.transport.exchange import HTTPExchange, notify, observers
-from authnb.transport.localhost import literal_url
+from authnb.transport.localhost import literal_url, url_of_host
 
 if TYPE_CHECKING:
     from typing import Any
@@ -82,7 +84,35 @@ class TokenMiddleware:
     async def _send(
         self, request: ClientRequest, url: str, handler: ClientHandlerType, token: Token
     ) -> ClientResponse:
-        request.headers["Authorization"] = token.authorization
+        """The response; if the token is bound to a key, to a proof that the API accepts (RFC 9449 section 9).
+
+        Raises `AuthnbError` if it accepts none.
+        """
+        response = await self._send_once(request, url, handler, token)
+        if token.dpop_key is None:
+            return response
+        target = url_of_host(url, request.headers.get("Host"))
+        self._auth.keep_nonce(token, target, response.headers.get("DPoP-Nonce"))
+        for _ in range(PROOFS_PER_REQUEST - 1):
+            if not wants_nonce(response.status, _challenge(response)) or not _can_resend(request):
+                break
+            response.release()
+            response = await self._send_once(request, url, handler, token)
+            self._auth.keep_nonce(token, target, response.headers.get("DPoP-Nonce"))
+        try:
+            self._auth.check_proof(
+                url, response.status, _challenge(response), can_resend=_can_resend(request)
+            )
+        except AuthnbError:
+            response.release()
+            raise
+        return response
+
+    async def _send_once(
+        self, request: ClientRequest, url: str, handler: ClientHandlerType, token: Token
+    ) -> ClientResponse:
+        target = url_of_host(url, request.headers.get("Host"))
+        request.headers.update(self._auth.headers(token, request.method, target))
         if (literal := literal_url(url)) is not None:
             request.url = type(request.url)(literal)  # the Host header is set already
         response = await handler(request)

@@ -27,6 +27,7 @@ class TokenPlugin(grpc.AuthMetadataPlugin):
             url = f"http{url}"
         try:
             self._auth.check_proxy(url)
+            self._auth.check_static(url)
             token = self._auth.fresh_token(url)["access_token"]
         except Exception as error:  # noqa: BLE001 - the call fails with it; a raised one would be logged
             callback((), error)

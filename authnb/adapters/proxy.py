@@ -45,7 +45,7 @@ _HOP_BY_HOP = {
     "upgrade",
 }
 # A browser's cookies are for all ports of 127.0.0.1; its Referer holds the capability
-_NOT_SENT = _HOP_BY_HOP | {"authorization", "cookie", "expect", "host", "origin", "referer"}
+_NOT_SENT = _HOP_BY_HOP | {"authorization", "cookie", "dpop", "expect", "host", "origin", "referer"}
 _NOT_PASSED_ON = _HOP_BY_HOP | {"alt-svc", "clear-site-data", "content-security-policy", "set-cookie"}
 # In a browser, no page reads what the proxy returns, a page of the API itself runs no script, and no link tells where
 _FOR_BROWSERS = {

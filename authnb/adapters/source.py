@@ -53,6 +53,18 @@ class Authenticator(Protocol):
     def check(self, url: str) -> None:
         """Raise `AuthnbError` unless the token may travel to this URL."""
 
+    def check_static(self, url: str) -> None:
+        """Raise `AuthnbError` if the token alone is of no use for calls to this URL: it is bound to a key."""
+
+    def headers(self, token: Token, method: str, url: str) -> Mapping[str, str]:
+        """``Authorization`` for one request, and ``DPoP`` if the token is bound to a key (RFC 9449 section 7.1)."""
+
+    def keep_nonce(self, token: Token, url: str, nonce: str | None) -> None:
+        """Use the ``DPoP-Nonce`` of a response in the next proofs to its server."""
+
+    def check_proof(self, url: str, status: int, header: str | None, *, can_resend: bool) -> None:
+        """Raise `AuthnbError` for a response with this ``WWW-Authenticate`` that refuses the proof for good."""
+
     def check_proxy(self, url: str, proxies: Mapping[str, str] | None = None) -> None:
         """Raise `AuthnbError` if a proxy would read a token sent to this URL: one of these, else the environment's."""
 

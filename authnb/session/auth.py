@@ -169,10 +169,13 @@ class TokenAuth(OAuth2Auth):
         if (key := token.dpop_key) is not None:
             key.keep_nonce(url, nonce, is_api=True)
 
-    def check_proof(self, url: str, status: int, header: str | None) -> None:
-        """Raise `AuthnbError` for a response with this ``WWW-Authenticate`` that refuses the proof for good."""
+    def check_proof(self, url: str, status: int, header: str | None, *, can_resend: bool) -> None:
+        """Raise `AuthnbError` for a response with this ``WWW-Authenticate`` that refuses the proof for good.
+
+        ``can_resend``: whether the request can be sent again with another.
+        """
         if (error := proof_error(status, header)) is not None:
-            raise refused_proof(error, url)
+            raise refused_proof(error, url, can_resend=can_resend)
 
     def _now(self) -> float:
         return time.time() if self.renewer is None else self.renewer.client.provider.clock.now()
@@ -498,6 +501,7 @@ class TokenAuth(OAuth2Auth):
                 str(response.request.url),
                 response.status_code,
                 response.headers.get("WWW-Authenticate"),
+                can_resend=can_resend(response.request),
             )
         except AuthnbError:
             response.close()

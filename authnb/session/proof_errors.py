@@ -8,8 +8,17 @@ from authnb.oauth.token_endpoint import PROOFS_PER_REQUEST
 from authnb.session.signed_request import display_url
 
 
-def refused_proof(error: str, url: str) -> AuthnbError:
-    """The error for an API that accepts no proof; ``error``: the code in its challenge (RFC 9449 section 7.1)."""
+def refused_proof(error: str, url: str, *, can_resend: bool) -> AuthnbError:
+    """The error for an API that accepts no proof; ``error``: the code in its challenge (RFC 9449 section 7.1).
+
+    ``can_resend``: whether the request could be sent again with another.
+    """
+    if error == NONCE_ERROR and not can_resend:
+        return AuthnbError(
+            error,
+            f"{display_url(url)} wants a nonce of its own in the proof of possession (DPoP), and the body of the "
+            "request, a stream, cannot be sent again with one. Repeat the call: the nonce is known now.",
+        )
     if error == NONCE_ERROR:
         return AuthnbError(
             error,

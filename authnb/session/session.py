@@ -360,8 +360,9 @@ class Session(GuardedSession):
 
         ``url``: the API's address, by default each of ``api``. The proxy sends requests to their origins only, each
         with a fresh token. The addresses that it gives hold a random capability: who knows one can use the API until
-        the block ends. Needs aiohttp. Raises what `access_token` raises; a session that is signed out later answers
-        401, and an API that cannot be reached 502, with the reason as text.
+        the block ends. Needs aiohttp. Raises what `access_token` raises, except for a token that is bound to a key,
+        which goes with a proof for each request (RFC 9449); a session that is signed out later answers 401, and an
+        API that cannot be reached 502, with the reason as text.
         """
         from authnb.adapters.credentials import load  # noqa: PLC0415 - needed by few
 
@@ -369,7 +370,7 @@ class Session(GuardedSession):
         if not urls:
             raise ValueError("Name the address of the API: serve('https://…').")
         for each in urls:
-            self.access_token(each)
+            self.token_auth.fresh_token(self._target(each))
         proxy: AbstractContextManager[TokenProxy] = load(
             "proxy", "serve", "aiohttp>=3.12", needed_for="Session.serve"
         )(self, urls)

@@ -9,6 +9,8 @@ import requests
 from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
+from authnb.transport.localhost import url_of_host
+
 
 class SignedRequest(requests.PreparedRequest):
     """A request with a token, which a ``requests`` session of the caller's cannot replace after a redirect.
@@ -29,8 +31,7 @@ class SignedRequest(requests.PreparedRequest):
 
 def target_url(request: requests.PreparedRequest) -> str:
     """The URL of a request as its server sees it: ``localhost`` may be a literal address by now."""
-    parts, host = urlsplit(str(request.url)), request.headers.get("Host")
-    return str(request.url) if host is None else f"{parts.scheme}://{host}{parts.path}"
+    return url_of_host(str(request.url), request.headers.get("Host"))
 
 
 def can_resend(request: requests.PreparedRequest) -> bool:

@@ -61,6 +61,12 @@ def literal_url(url: str) -> str | None:
     return parts._replace(netloc=f"{localhost_address()}{port}").geturl()
 
 
+def url_of_host(url: str, host: str | None) -> str:
+    """The URL as a server sees it that gets it with this ``Host`` (RFC 9110 section 7.2); without its query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc if host is None else host}{parts.path}"
+
+
 def use_literal_address(request: requests.PreparedRequest) -> None:
     """Send a request for localhost to a literal address, under its own name."""
     if (url := literal_url(str(request.url))) is not None:

@@ -313,7 +313,7 @@ def test_an_encoded_line_break_stays_encoded(session: Session, api: StreamingAPI
 
 def test_headers_of_the_program(session: Session, api: StreamingAPI) -> None:
     """Its own token, what a browser adds for 127.0.0.1, and what names the capability are not sent."""
-    names = ("Authorization", "Cookie", "Referer", "Origin", "Proxy-Authorization", "X-Hop")
+    names = ("Authorization", "Cookie", "DPoP", "Referer", "Origin", "Proxy-Authorization", "X-Hop")
     with session.serve() as proxy:
         headers = dict.fromkeys(names, proxy.base_url) | {
             "Connection": "X-Hop, Authorization",
@@ -323,7 +323,7 @@ def test_headers_of_the_program(session: Session, api: StreamingAPI) -> None:
     sent = api.requests[0][2]
     assert (sent["Host"], sent["X-Kept"]) == (api.url.removeprefix("http://"), "1")
     assert sent["Authorization"] == f"Bearer {session.token['access_token']}"
-    assert not {"Cookie", "Referer", "Origin", "Proxy-Authorization", "X-Hop"} & set(sent)
+    assert not {"Cookie", "DPoP", "Referer", "Origin", "Proxy-Authorization", "X-Hop"} & set(sent)
 
 
 def test_headers_for_a_browser(session: Session) -> None:

@@ -50,8 +50,7 @@ class Server(OnThread):
 
         class Handler(BaseHTTPRequestHandler):
             def _respond(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                request = Request(self.command, self.path, dict(self.headers), self._body())
                 outer.requests.append(request)
                 route = outer.routes.get(self.path.partition("?")[0])
                 status, headers, body = route(request) if route else (404, {}, b"not here")
@@ -61,6 +60,16 @@ class Server(OnThread):
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def _body(self) -> bytes:
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                chunks = []
+                while length := int(self.rfile.readline(), 16):
+                    chunks.append(self.rfile.read(length))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(chunks)
 
             do_GET = do_POST = do_DELETE = _respond  # noqa: N815 - the standard library's names
 
