@@ -54,6 +54,7 @@ async function exchange(ctx) {
   if (!params.resource) throw new errors.InvalidTarget('say which API the token is for');
   const { accountId, expiresWithSession, grantId, sessionUid } = subject;
   const token = new provider.AccessToken({ accountId, client, expiresWithSession, grantId, gty: 'exchange', sessionUid });
+  if (subject.jkt) token.setThumbprint('jkt', subject.jkt); // RFC 9449: what was bound to a key stays so
   token.resourceServer = new provider.ResourceServer(params.resource, api(params.resource));
   const grant = await provider.Grant.find(grantId);
   const scope = params.scope?.split(' ') ?? [...token.resourceServer.scopes];
