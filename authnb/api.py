@@ -107,7 +107,7 @@ def login(
     several (RFC 8707), by default the one from which the issuer was found; the session's token is for the first, and
     `Session.for_audience` gives those for the others. ``dpop``: whether tokens are bound to a key of this sign-in, so
     that they are no use to whoever gets hold of them (DPoP, RFC 9449); by default where the provider's metadata offer
-    it, True demands it.
+    it, and those of the API too if the issuer was found from it (RFC 9728); True demands it.
 
     The sign-in runs on a thread: ``await`` it in a cell, call ``.wait()`` in a script, or leave it on the last line
     of a cell and read ``.session`` later. Errors are raised there: `InteractionRequired` in an unattended run,

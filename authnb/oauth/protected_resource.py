@@ -43,6 +43,7 @@ class ProtectedResource:
     scopes_supported: tuple[str, ...] = ()
     resource_name: str | None = None
     bearer_methods_supported: tuple[str, ...] = ()
+    dpop_signing_alg_values_supported: tuple[str, ...] = ()
     resource_documentation: str | None = None
     challenged_scope: str | None = None
 
@@ -174,6 +175,7 @@ def _read(document: Mapping[str, Any], url: str, address: str, challenge: _Chall
             scopes_supported=_scopes(document, url),
             resource_name=printable(document.get("resource_name", ""), _NAME) or None,
             bearer_methods_supported=_bearer_methods(document, url),
+            dpop_signing_alg_values_supported=_strings(document, "dpop_signing_alg_values_supported", url),
             resource_documentation=_page(document.get("resource_documentation")),
             challenged_scope=challenge.scope,
         )

@@ -119,10 +119,13 @@ class ClientRegistration:
     def client(self, known: Provider | None, mode: str) -> Client:
         """The client at that provider, whose metadata is discovered unless ``known``, given, or not needed.
 
-        With a new key for its tokens, where they are to be bound to one (RFC 9449).
+        With a new key for its tokens, where they are to be bound to one (RFC 9449). By default they are not, where
+        the API's metadata do not say that it takes proofs (RFC 9728 section 2): it may know bearer tokens alone.
         """
         client = self._client(known, mode)
         offered = client.provider.dpop_signing_alg_values_supported
+        if self.found is not None:
+            offered = offered and self.found.dpop_signing_alg_values_supported
         if mode == "token" or self.dpop is False or not (self.dpop or offered):
             return client
         from authnb.oauth.dpop import key_for  # noqa: PLC0415 - few providers bind tokens

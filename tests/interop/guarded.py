@@ -20,7 +20,7 @@ ROWS = [{"station": "harbour", "no2": 21.0}]
 
 
 class GuardedAPI:
-    """An API whose tokens a provider issues; 401 with a challenge to all others.
+    """An API whose tokens a provider issues, and that takes them as bearer tokens; 401 with a challenge to all others.
 
     ``credentials``: those by which it may ask the provider about a token (RFC 7662). ``checks_audience``: whether a
     token has to be for this API, which not every provider can say. ``scope``: the scope that its challenge asks for.
@@ -66,7 +66,8 @@ class GuardedAPI:
         self._server.__exit__(*exception)
 
     def _answer(self, request: Request) -> tuple[int, dict[str, str], bytes]:
-        token = request.headers.get("Authorization", "").partition(" ")[2]
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        token = value if scheme == "Bearer" else ""
         claims = self._claims(token) if token else None
         if claims is None or (self._checks_audience and self.url not in _listed(claims.get("aud"))):
             metadata = f"{self._server.url}/.well-known/oauth-protected-resource/v1"

@@ -143,6 +143,22 @@ def test_without_a_challenge(lab: ApiAlone) -> None:
     assert lab.asked() == COLD
 
 
+@pytest.mark.parametrize(
+    ("taken", "wanted", "proven"),
+    [([], {}, False), (["ES256"], {}, True), (["ES256"], {"dpop": False}, False), ([], {"dpop": True}, True)],
+)
+def test_tokens_are_bound_where_the_api_takes_proofs(
+    lab: ApiAlone, taken: list[str], wanted: dict[str, bool], *, proven: bool
+) -> None:
+    """RFC 9728 section 2: an API that says nothing of DPoP may know bearer tokens alone."""
+    lab.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
+    lab.resource_metadata["dpop_signing_alg_values_supported"] = taken
+    lab.token["token_type"] = "DPoP" if proven else "Bearer"
+    session = signed_in(lab, **wanted)
+    assert ("DPoP" in next(r for r in lab.requests if r.path == "/as/token").headers) is proven
+    assert session.token["token_type"] == lab.token["token_type"]
+
+
 def test_the_session_sends_its_token_to_the_api_alone(lab: ApiAlone) -> None:
     session = signed_in(lab)
     with pytest.raises(authnb.AuthnbError, match="is not the API it is for"):
