@@ -62,6 +62,8 @@ jwks_uri | RFC 8414 2 | where the provider's public keys are
 userinfo_endpoint | Discovery 3 | returns claims about the person for an access token
 device_authorization_endpoint | RFC 8628 4 | issues device codes and user codes
 pushed_authorization_request_endpoint | RFC 9126 5 | takes authorization requests from the client itself
+dpop_signing_alg_values_supported | RFC 9449 5.1 | algorithms of proofs of possession that are taken
+dpop_bound_access_tokens_required | RFC 9728 2 | whether the API takes only tokens that are bound to a key
 require_pushed_authorization_requests | RFC 9126 5 | whether it takes none from the browser
 revocation_endpoint | RFC 8414 2 | where tokens are revoked
 end_session_endpoint | Logout 2.1 | where the browser logs out
@@ -112,7 +114,7 @@ request_uri | RFC 9126 2.2 | refers to the parameters that were pushed; good for
 code_challenge | RFC 7636 4.2 | the hash of a secret that only the client knows
 code_verifier | RFC 7636 4.5 | that secret: proves that the same client redeems the code
 code | RFC 6749 4.1.2 | authorization code: exchanged for tokens, once and soon
-access_token | RFC 6749 1.4 | authorizes API calls by whoever holds it
+access_token | RFC 6749 1.4 | authorizes API calls: by whoever holds it, or with a proof of the key it is bound to
 refresh_token | RFC 6749 1.5 | obtains a new access token without the person
 id_token | Core 2 | who signed in, signed by the provider; decoded below
 client_secret | RFC 6749 2.3.1 | the client's password
@@ -125,6 +127,9 @@ verification_uri_complete | RFC 8628 3.3.1 | the verification URI with the user 
 login_hint | Core 3.1.2.1 | the account that the sign-in page suggests
 id_token_hint | Logout 2 | who logs out
 Authorization | RFC 6750 2.1 | the access token, or the client's name and secret
+DPoP | RFC 9449 4.2 | proof of possession: signed for this one request with the key that tokens are bound to
+DPoP-Nonce | RFC 9449 8 | to be put into the next proof, so that none can be made in advance
+dpop_jkt | RFC 9449 10 | the thumbprint of that key: the code is of no use without it
 Cookie | RFC 6265 4.2 | identifies the browser's session at the provider
 Set-Cookie | RFC 6265 4.1 | sets the cookie that identifies the browser's session
 sub | Core 2 | the person's identifier at this provider
@@ -139,4 +144,17 @@ password | RFC 6749 10.7 | sent from the sign-in page to the provider; the clien
 csrf_token | RFC 6749 10.12 | proves that the form came from the provider's own page
 """
 
+# What one value means, where the name alone does not say it; values in lower case
+_VALUES = """
+token_type: dpop | RFC 9449 5 | a DPoP token is bound to a key: it works with proofs of that key, and not for a thief
+error: use_dpop_nonce | RFC 9449 8 | the proof has to hold the nonce of DPoP-Nonce: the request is made once more
+error: invalid_dpop_proof | RFC 9449 5 | there is no proof of possession, or not one for this request
+"""
+
 EXPLANATIONS = {**_table(_PUBLIC, public=True), **_table(_HIDDEN, public=False)}
+VALUES = {(*name.split(": "),): explanation for name, explanation in _table(_VALUES, public=True).items()}
+
+
+def explanation_of(name: str, shown: str) -> Explanation | None:
+    """What is known of a parameter, header or claim with this value."""
+    return VALUES.get((name, shown.lower())) or EXPLANATIONS.get(name)

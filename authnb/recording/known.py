@@ -50,7 +50,11 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "resource": _is_address,
     **dict.fromkeys(("error_description", "client_name"), _matches(_SENTENCE)),
     **dict.fromkeys(
-        ("authorization_response_iss_parameter_supported", "require_pushed_authorization_requests"),
+        (
+            "authorization_response_iss_parameter_supported",
+            "require_pushed_authorization_requests",
+            "dpop_bound_access_tokens_required",
+        ),
         lambda value: isinstance(value, bool),
     ),
     "Content-Type": _matches(_HEADER),
@@ -85,7 +89,9 @@ _METADATA = {
     name
     for name, explanation in EXPLANATIONS.items()
     if explanation.public
-    and name.endswith(("_endpoint", "_supported", "_requests", "_documentation", "issuer", "jwks_uri"))
+    and name.endswith(
+        ("_endpoint", "_supported", "_required", "_requests", "_documentation", "issuer", "jwks_uri")
+    )
 }
 _ASSERTION = {"client_assertion_type"}  # its value is a constant (RFC 7523 section 2.2)
 _NAMES: dict[str, set[str]] = {

@@ -173,7 +173,8 @@ class Recording:
             return exchange.receiver
         if exchange.sender == "client":
             authorization = next((v for k, v in exchange.headers.items() if k.lower() == "authorization"), "")
-            to_api = authorization.startswith(("Bearer ", "DPoP ")) and not parts.path.endswith("/userinfo")
+            has_token = authorization.lower().startswith(("bearer ", "dpop "))
+            to_api = has_token and not parts.path.endswith("/userinfo")
             pushed = parse_qs(exchange.body.decode(errors="replace"))  # RFC 9126
             if not to_api and "code_challenge" in pushed:
                 self._expect_callbacks(pushed)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from joserfc.util import urlsafe_b64decode
 
-from authnb.recording.explain import EXPLANATIONS
+from authnb.recording.explain import EXPLANATIONS, explanation_of
 from authnb.recording.known import endpoint_of, may_be_shown
 from authnb.transport.text import printable
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from authnb.recording.explain import Explanation
     from authnb.transport.exchange import HTTPExchange
 
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "Cookie")
+_REQUEST_HEADERS = ("Authorization", "DPoP", "Content-Type", "Cookie")
 _RESPONSE_HEADERS = (
     "Content-Type",
     "Location",
     "WWW-Authenticate",
+    "DPoP-Nonce",
     "Retry-After",
     "Cache-Control",
     "Set-Cookie",
@@ -48,8 +49,8 @@ class Value:
 
     @property
     def explanation(self) -> Explanation | None:
-        """Its meaning, if known."""
-        return EXPLANATIONS.get(self.name)
+        """The meaning, if known."""
+        return explanation_of(self.name, self.shown)
 
 
 @dataclass(frozen=True, kw_only=True)

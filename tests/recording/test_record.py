@@ -18,7 +18,8 @@ from support import free_port
 
 import authnb
 from authnb.demo import DemoProvider, RunningProvider, demo_provider
-from authnb.recording.explain import EXPLANATIONS
+from authnb.recording.explain import EXPLANATIONS, VALUES
+from authnb.recording.redact import Value
 from authnb.storage.base import MemoryStorage
 from authnb.transport.exchange import observers
 from authnb.transport.http import provider_session
@@ -297,6 +298,42 @@ def test_a_refused_call_and_its_second_try_are_recorded_in_order(
     ]
 
 
+def test_proofs_of_possession_are_explained_and_hidden(storage: MemoryStorage, tmp_path: Path) -> None:
+    """Of tokens that are bound to a key (RFC 9449): the proof, its key's thumbprint, the nonce, and their errors."""
+    with DemoProvider(dpop="offered") as demo, authnb.record() as recording:
+        session = sign_in(demo, storage, "loopback")
+        session.get("/stations")
+    asked, answered = [
+        {value.name: value for value in (*e.sent, *e.received)}
+        for e in recording.exchanges
+        if e.address.endswith("/token")
+    ]
+    values = [value for e in recording.exchanges for value in (*e.sent, *e.received)]
+    sources = {(value.name, value.shown): value.explanation.source for value in values if value.explanation}
+    assert sources["dpop_signing_alg_values_supported", "ES256 Ed25519"] == "RFC 9449 5.1"
+    assert sources["dpop_jkt", "[43 characters]"] == "RFC 9449 10"
+    assert sources["error", "use_dpop_nonce"] == "RFC 9449 8"
+    assert sources["token_type", "DPoP"] == "RFC 9449 5"
+    assert sources["DPoP-Nonce", asked["DPoP-Nonce"].shown] == "RFC 9449 8"
+    assert sources["DPoP", answered["DPoP"].shown] == "RFC 9449 4.2"
+    for hidden in (asked["DPoP"], asked["DPoP-Nonce"], answered["DPoP"]):
+        assert re.fullmatch(r"\[\d+ characters\]", hidden.shown), hidden.name
+    shown = everything_shown(recording, tmp_path)
+    assert "DPoP-Nonce" in shown
+    assert not re.search(r"eyJ[\w-]{8,}", shown)
+    assert not re.search(r"[\w-]{32}", re.sub("|".join(EXPLANATIONS), "", shown)), "a nonce or a thumbprint"
+
+
+def test_what_a_token_type_or_error_means_depends_on_which_it_is() -> None:
+    bearer, bound = Value("token_type", "Bearer"), Value("token_type", "dpop")
+    assert bearer.explanation is not None
+    assert bound.explanation is not None
+    assert bearer.explanation.source == "RFC 6749 7.1"
+    assert "proof" in bound.explanation.meaning
+    assert Value("error", "invalid_grant").explanation == EXPLANATIONS["error"]
+    assert Value("scope", "DPoP").explanation == EXPLANATIONS["scope"]
+
+
 def test_nothing_is_recorded_outside_the_block(demo: DemoProvider) -> None:
     with authnb.record() as recording:
         pass
@@ -308,7 +345,7 @@ def test_nothing_is_recorded_outside_the_block(demo: DemoProvider) -> None:
 
 
 def test_every_explanation_names_its_standard() -> None:
-    for name, explanation in EXPLANATIONS.items():
+    for name, explanation in [*EXPLANATIONS.items(), *VALUES.items()]:
         assert explanation.meaning, name
         assert explanation.link.startswith(("https://www.rfc-editor.org/rfc/rfc", "https://openid.net/")), (
             name

@@ -69,6 +69,30 @@ def test_an_api_call_that_looks_like_a_providers_is_still_one(
     assert [each.receiver for each in recording.exchanges] == ["API"]
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "DPoP", "dpop"])
+def test_a_call_by_hand_with_an_access_token_is_an_apis(server: Server, scheme: str) -> None:
+    """Whichever scheme sends the token (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
+    server.json(f"/patients/{PERSONAL}/jwks", {"keys": []})
+    with authnb.record() as recording, requests.Session() as session:
+        headers = {"Authorization": f"{scheme} at-1", "DPoP": "a.b.c"}
+        recording.watch(session).get(f"{server.url}/patients/{PERSONAL}/jwks", headers=headers, timeout=20)
+    assert PERSONAL not in shown(recording)
+    assert [each.receiver for each in recording.exchanges] == ["API"]
+
+
+def test_a_nonce_that_comes_back_in_a_sentence_is_found(server: Server) -> None:
+    """That of a DPoP-Nonce header (RFC 9449 section 8)."""
+    body = {"error": "use_dpop_nonce", "error_description": "Use nonce-SECRET-one now."}
+    server.json("/token", body, 400, **{"DPoP-Nonce": "nonce-SECRET-one"})
+    with authnb.record() as recording, provider_session() as http:
+        headers = {"DPoP": "head.SECRET.signature"}
+        http.post(f"{server.url}/token", data={"grant_type": "refresh_token"}, headers=headers)
+    assert "SECRET" not in shown(recording)
+    (exchange,) = recording.exchanges
+    assert [value.name for value in exchange.sent if value.name == "DPoP"]
+    assert "Use […] now." in shown(recording)
+
+
 def test_a_token_request_by_hand_is_the_providers(demo: DemoProvider) -> None:
     """Of the drop-in for Authlib's session, too."""
     api = sign_in(demo)
