@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 import requests
 from demo_session import SCOPE, age, renewer, sign_in, stored
+from joserfc.jwk import ECKey
 from kernels import kernel
 from servers import Server
 from support import require, wait_for
@@ -412,6 +413,34 @@ def test_a_client_with_a_secret(
     monkeypatch.setenv("AUTHNB_CLIENT_SECRET", demo.web_client_secret)
     with Agent(tmp_path) as agent:
         assert answers(demo, agent.path())
+
+
+def test_a_client_with_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sign-in has the path of its file, which is read again; or the environment names where it is now."""
+    key, moved = tmp_path / "client.pem", tmp_path / "moved.pem"
+    body = json.dumps({"access_token": "new", "token_type": "Bearer", "expires_in": HOUR}).encode()
+    with Server() as server:
+        server.routes["/token"] = lambda request: (
+            200 if b"client_assertion=eyJ" in request.body else 401,
+            {},
+            body,
+        )
+        account = authnb.Account(profile="default", issuer=server.url, client_id="notebook")
+        provider = authnb.Provider(server.url, token_endpoint=server.url + "/token")
+        token = authnb.Token(
+            {"access_token": "old", "refresh_token": "r", "expires_in": HOUR, "expires_at": 1}
+        )
+        sign_in = authnb.SignIn(token=token, provider=provider, scope="openid", client_key_file=str(key))
+        FileStorage().save(account, sign_in)
+        assert main(["agent", "--for", "1"]) == 1
+        assert f"The key file {key} was not used: there is no such file." in capsys.readouterr().err
+        moved.write_text(ECKey.generate_key("P-256").as_pem(private=True).decode())
+        moved.chmod(0o600)
+        monkeypatch.setenv("AUTHNB_CLIENT_KEY_FILE", str(moved))
+        with Agent(tmp_path) as agent:
+            assert read(agent.path()) == "new"
 
 
 def test_a_provider_whose_clock_is_ahead(tmp_path: Path) -> None:
