@@ -313,10 +313,13 @@ def test_an_endpoint_that_goes_away(scenario: Scenario) -> None:
 
 def test_the_panel_shows_the_new_address_to_who_comes_back(scenario: Scenario) -> None:
     """The callback page's channel stays: it is named after the state, which the panel is sent and nothing saves."""
+    scenario.pushed_answer["expires_in"] = 600
     login = authnb.login(
         scenario.issuer, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage(), timeout=60
     )
     first = login.verification(30)
+    assert login.refused_redirect() is None
+    assert paths(scenario).count("par") == 1, "it was checked when the request was pushed"
     output, sink = JupyterOutput(), Sink()
     panel = PanelView(output)
     panel._panel = output._text_display = sink  # type: ignore[assignment] # noqa: SLF001 - records what a page is sent
@@ -339,6 +342,7 @@ def test_the_panel_shows_the_new_address_to_who_comes_back(scenario: Scenario) -
 def test_a_terminal_prints_the_new_address_alone(
     scenario: Scenario, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    scenario.pushed_answer["expires_in"] = 600
     login = authnb.login(
         scenario.issuer, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage(), timeout=60
     )
