@@ -13,9 +13,10 @@ import requests
 from provider import ACCESS_TOKEN, CLIENT, Answer, Scenario, as_json
 from provider import Server as HostileServer
 from runner import Sink
-from support import wait_for
+from support import newcomer, wait_for
 
 import authnb
+from authnb.demo import DemoProvider
 from authnb.errors import LoginFailed, ProviderError
 from authnb.flows import Pending, Verification, drive, loopback_flow
 from authnb.flows.inbox import Inbox, accepts_redirect
@@ -436,3 +437,38 @@ def test_quirks_parameters_are_pushed_too(scenario: Scenario) -> None:
     provider = Provider.discover(scenario.issuer, quirks=Quirks(parameters={"access_type": "offline"}))
     Client(provider, client_id=CLIENT).authorization_request("http://127.0.0.1:1/callback")
     assert parse_qs(scenario.bodies[0][2])["access_type"] == ["offline"]
+
+
+# At the provider for learning
+
+
+def test_where_nothing_else_is_taken() -> None:
+    """The person opens the address, comes back, and signs in at the next; tokens are bound to a key besides."""
+    with DemoProvider(pushed_requests="required", dpop="required") as demo:
+        login = authnb.login(
+            demo.issuer,
+            client_id=demo.client_id,
+            api=demo.api,
+            scope="openid profile measurements:read",
+            mode="loopback",
+            view=None,
+            storage=MemoryStorage(),
+        )
+        first = login.verification(30)
+        assert requests.get(first.uri, timeout=30).ok
+        assert requests.get(first.uri, timeout=30).status_code == 400, (
+            "another browser, and it was opened before"
+        )
+        login.report_return()
+        wait_for(lambda: login.verification().uri != first.uri, "a new address")
+        demo.visit(login.verification().uri, name="ada")
+        session = login.wait(30)
+        assert session.get("/measurements").ok
+        assert session.token["token_type"] == "DPoP"
+        declined = authnb.login(
+            demo.issuer, client_id=demo.client_id, mode="loopback", view=None, storage=MemoryStorage()
+        )
+        demo.visit(declined.verification(30).uri, name=newcomer(), allow=False)
+        with pytest.raises(LoginFailed) as caught:
+            declined.wait(30)
+        assert caught.value.error == "access_denied"
