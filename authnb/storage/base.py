@@ -130,8 +130,10 @@ def _as_json(value: Any) -> Any:
 
 
 def _read_token(members: Mapping[str, Any]) -> Token:
-    """A stored token, with the key that it is bound to, if it is; `ValueError` if that is gone."""
+    """A stored token, with the key that it is bound to, if it is; `ValueError` if one is there without the other."""
     if members.get("token_type") != "DPoP":
+        if "dpop_key" in members:
+            raise ValueError("A key, and no token that is bound to it.")
         return Token(members)
     from authnb.oauth.dpop import DPoPKey  # noqa: PLC0415 - few tokens are bound to a key
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from base64 import urlsafe_b64encode
 from contextlib import suppress
@@ -18,12 +19,14 @@ from authnb.flows.inbox import Inbox
 from authnb.flows.signup import read_account, read_form
 from authnb.flows.workload import _token
 from authnb.oauth.challenge import MAX_CHALLENGES_LENGTH, read_challenges
+from authnb.oauth.dpop import DPoPKey
 from authnb.oauth.id_token import verify_id_token
 from authnb.oauth.key_set import KeySet
 from authnb.oauth.provider import Provider, _read_metadata
 from authnb.oauth.responses import AuthorizationResponse, read_device_authorization, read_token
 from authnb.oauth.userinfo import read_userinfo
 from authnb.recording.redact import Redactor
+from authnb.session.auth import TokenAuth
 from authnb.storage.cipher import _fernet
 from authnb.storage.files import _parse
 from authnb.transport.clock import Clock
@@ -40,6 +43,7 @@ TOKEN = {"access_token": "at-SECRET", "userinfo": {"sub": "1"}}
 KEY = jwk.generate_key("EC", "P-256", {"kid": "k"}, private=True)
 PUBLIC = KEY.as_dict(private=False)
 PASTED = b"https://hub.example.org/callback.html"
+DPOP_KEY, MAX_PROOF = DPoPKey.generate(), 2000
 STATUSES = (200, 400, 401, 500)
 
 
@@ -199,6 +203,19 @@ def challenges(data: bytes) -> None:
                 raise AssertionError(f"{name!r} is no parameter")
 
 
+def proof_nonce(data: bytes) -> None:
+    """A nonce for proofs of possession: a proof is always a JWT, whatever was given."""
+    DPOP_KEY.keep_nonce(ISSUER, data.decode("latin-1"), is_api=True)
+    proof = DPOP_KEY.proof("GET", ISSUER, 0, access_token="at-SECRET")
+    if not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", proof, re.ASCII) or len(proof) > MAX_PROOF:
+        raise AssertionError(f"{proof!r} is no value of a header")
+
+
+def refused_proof(data: bytes) -> None:
+    """What an API says of a proof, and the error for it."""
+    TokenAuth(dict(TOKEN)).check_proof(ISSUER, 401, data.decode("latin-1"))
+
+
 def date(data: bytes) -> None:
     """The provider's clock."""
     Clock().synchronize(data.decode("latin-1"))
@@ -244,6 +261,8 @@ TARGETS: dict[Callable[[bytes], None], bytes] = {
     vouched: b'{"exp": 1800000000}',
     freshness: b"public, max-age=3600\n10",
     challenges: b'Bearer realm="a", error="insufficient_scope", scope="b c", Negotiate YWJj==, Basic realm="d"',
+    proof_nonce: b"eyJ7S_zG.eyJH0-Z.HX4w-7v",
+    refused_proof: b'Bearer realm="a", DPoP error="invalid_token", algs="ES256 EdDSA"',
     date: b"Mon, 23 Nov 2026 12:00:00 GMT",
     stored: _json(
         account={"profile": "p", "issuer": ISSUER, "client_id": CLIENT},
