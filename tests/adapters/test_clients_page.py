@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import foreign_origins
+import proofs
 import pytest
 from clients_table import DOCUMENT, ROWS, UNSERVED, Row, page, versions_in
 
@@ -31,6 +32,13 @@ def test_a_row_names_tests_that_exist(row: Row) -> None:
     source = (TESTS / f"{row.module}.py").read_text(encoding="utf-8")
     defined = set(re.findall(r"^(?:async )?def (test_\w+)", source, re.MULTILINE))
     assert {fact for fact in row.facts if fact.startswith("test_")} <= defined
+
+
+def test_every_row_proves_possession_or_names_what_does() -> None:
+    """Or is carried by one that does: httpx, fsspec, or serve()."""
+    carried = {"DuckDB (fsspec)", "gql (async)", "mcp", "polars (http)"}
+    assert {row.name for row in ROWS} - carried <= {*proofs.PROVING, *proofs.INSTEAD}
+    assert not set(proofs.PROVING) & set(proofs.INSTEAD)
 
 
 def test_every_row_says_what_is_done_elsewhere() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import foreign_origins
+import proofs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -507,6 +509,16 @@ logs one at DEBUG, which a test reads. kafka-python does: `kafka.protocol.parser
 `kafka.net.connection` its requests. Traces below Python print what is sent: `GRPC_TRACE`, librdkafka's `debug`,
 `http.client`'s `debuglevel`.
 """
+BOUND = """## Tokens that are bound to a key
+
+Such a token (DPoP, RFC 9449) is of no use without a proof of possession with each request. A test calls an API that
+wants proofs, with a nonce of its own, with each client.
+"""
+PROVEN = """gql (async) and mcp do what httpx does, DuckDB (fsspec) what fsspec does, and polars (http) what `serve()`
+does. The others, which hand over a token or header alone, fail at once with `not_supported`, and the token stays here;
+so do `api.access_token`, `api.headers_for` and `api.token_file`. Where nothing is named for them, sign in with
+`dpop=False`, if the provider allows that:
+"""
 DECIDED = """"goes there": the library asks for a token without saying where it sends it. The session then needs `api=`
 with one origin, and the client's own configuration decides, which no stranger may write:
 """
@@ -522,7 +534,18 @@ def page(versions: Mapping[str, str]) -> str:
     unserved = [
         f"- {name}: {reason}." for name, reason in sorted(UNSERVED.items(), key=lambda item: item[0].lower())
     ]
-    return HEAD + "\n".join([*lines, "", "## Without a callback", "", *unserved, "", *_foreign_origins()])
+    unserved = ["## Without a callback", "", *unserved, ""]
+    return HEAD + "\n".join([*lines, "", *unserved, *_proofs(), *_foreign_origins()])
+
+
+def _proofs() -> list[str]:
+    """Who proves possession of a token's key, and what to use in place of the others."""
+    by_answer: dict[str, list[str]] = {}
+    for name, answer in proofs.INSTEAD.items():
+        by_answer.setdefault(answer, []).append(name)
+    listed = [f"- {'; '.join(names)}: {answer}." for answer, names in by_answer.items()]
+    proving = textwrap.fill(f"These prove it: {'; '.join(proofs.PROVING)}.", 120)
+    return [BOUND, proving, "", PROVEN, *listed, ""]
 
 
 def _foreign_origins() -> list[str]:
