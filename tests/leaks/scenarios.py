@@ -14,13 +14,13 @@ from provider_pages import sign_in as go_through
 from servers import Server
 from support import PERSON, free_port, newcomer
 
+from authnb.demo import DemoProvider
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness import Notebook
     from outlets import Run
-
-    from authnb.demo import DemoProvider
 
 SIGNED_IN = frozenset({"access_token", "refresh_token", "id_token"})
 BY_CODE = SIGNED_IN | {"code", "state", "code_verifier"}
@@ -282,6 +282,22 @@ def as_text(run: Run, demo: DemoProvider) -> None:
 def papermill(run: Run, demo: DemoProvider) -> None:
     """With nobody there, and a program for the person."""
     run.papermill(login(demo), *cells(LOOK, demo), *cells(VERBOSE, demo), BROWSER=PERSON)
+
+
+@scenario("bound to a key", *BY_CODE, "proof", "key")
+def bound(run: Run, demo: DemoProvider) -> None:  # noqa: ARG001 - at a provider of its own
+    """By papermill, at a provider that binds tokens (RFC 9449); the key is told to a file that is not looked at."""
+    written = run.outside("dpop-key", "")
+    tell = f"import pathlib\npathlib.Path({str(written)!r}).write_text(api.token.dpop_key.as_jwk()['d'])"
+    with DemoProvider(dpop="offered") as binding:
+        look = [cell.replace("api.headers_for(URL)", "api.requests_auth") for cell in LOOK.split("\n---\n")]
+        calls = [
+            "r = api.get('measurements')\nr.request.headers, vars(r.request), r.history",
+            "api.token.dpop_key",
+        ]
+        signing_in = login(binding, api=binding.api)
+        run.papermill(signing_in, *calls, *look, *cells(VERBOSE, binding), tell, BROWSER=PERSON)
+    run.plant(key=written.read_text())
 
 
 def came_back(demo: DemoProvider, address: str) -> str:

@@ -25,6 +25,7 @@ KINDS = (
     "user_code",
     "client_secret",
     "registration_access_token",
+    "proof",
 )
 _SHORTEST = 8  # characters; the provider's own are longer
 
@@ -52,6 +53,7 @@ class SecretCollector:
         self._learn(request.values.items(multi=True))
         if request.authorization is not None and request.authorization.type == "basic":
             self._learn([("client_secret", request.authorization.password)])
+        self._learn([("proof", request.headers.get("DPoP"))])
         self._learn(parse_qsl(urlsplit(response.headers.get("Location", "")).query))
         for document in (request.get_json(silent=True), response.get_json(silent=True)):
             if isinstance(document, dict):

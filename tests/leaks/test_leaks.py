@@ -31,6 +31,7 @@ ALLOWED = {
     ): "the front end receives the authorization URL this way: SECURITY.md, kernel connections",
     (None, "iopub", "user_code"): "the same",
     ("papermill", "papermill", "state"): "an unattended run shows the URL as text, which --log-output keeps",
+    ("bound to a key", "papermill", "state"): "the same",
     **dict.fromkeys(
         [("paste without a panel", outlet, "state") for outlet in ("notebook", "checkpoint")],
         "a text view shows the authorization URL while the sign-in waits",
