@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from harness import login
+from joserfc.jwk import ECKey
 from looks import FOR_OTHERS, LOOK, VERBOSE
 from playwright.sync_api import expect
 from provider_pages import PASSWORD, open_page, unreachable_redirect
@@ -144,6 +146,30 @@ def client_secret(run: Run, demo: DemoProvider) -> None:
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_in")
         notebook.idle()
+
+
+@scenario("client key", *BY_CODE, "client_assertion", "client_key")
+def client_key(run: Run, demo: DemoProvider) -> None:
+    """A client with a private key, whose file is read for each request; then a key that cannot be used."""
+    key = ECKey.generate_key("P-256")
+    public = {"keys": [key.as_dict(private=False)]}
+    secret = key.as_dict(private=True)
+    outlet = run.outside("client-key", json.dumps(secret))
+    outlet.chmod(0o600)
+    run.plant(client_key=str(secret["d"]))
+    refused = "%xmode Verbose\nimport os\nos.chmod(KEY, 0o644)\napi.token_auth.renew(api.token, api.token_auth.renewer)"
+    with DemoProvider(client_keys={demo.client_id: public}) as keyed:
+        cell = (
+            "import authnb\nfrom authnb.storage.base import MemoryStorage\n"
+            f"signin = authnb.login({keyed.issuer!r}, client_id={demo.client_id!r}, storage=MemoryStorage(),\n"
+            f"    client_key={str(outlet)!r})\napi = await signin"
+        )
+        last = refused.replace("KEY", repr(str(outlet)))
+        with run.notebook(cell, *cells(LOOK, demo), *cells(VERBOSE, demo), last) as notebook:
+            notebook.run_all()
+            keyed.visit(notebook.address(), name="ada")
+            notebook.phase("signed_in")
+            notebook.idle()
 
 
 @scenario("pasted address", "code", "state", "code_verifier")

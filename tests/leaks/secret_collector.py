@@ -24,6 +24,7 @@ KINDS = (
     "device_code",
     "user_code",
     "client_secret",
+    "client_assertion",
     "registration_access_token",
     "proof",
 )
