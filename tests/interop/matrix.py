@@ -73,6 +73,12 @@ and authnb says so with that error; the reason is below. The other way round, cl
 provider for learning: Authlib's Flask client, requests_oauth2client, openid-client, oauth4webapi, and curl by the
 device flow as RFC 8628 writes it.
 
+Where more is demanded than a bearer token, it is oidc-provider again, with an API that checks each proof: once as the
+FAPI 2.0 Security Profile wants it, with keys for ES256 and PS256, and once as a public client with DPoP alone. authnb
+signs in there by browser and by device code, calls, renews once for 32 threads, signs out, and goes on in another
+process; a thief with the tokens and without the key gets nothing (`tests/interop/test_fapi.py`;
+[the profile, point by point](fapi2.md)).
+
 By its address alone, a notebook also signs in at MCP servers, and hands its session to MCP's client: one with an
 authorization server of its own, which is the MCP SDK's, and one that takes oidc-provider's tokens
 (`tests/clients/test_mcp_by_address.py`, in `make clients`).
