@@ -55,6 +55,14 @@ def wants_nonce(status: int, header: str | None) -> bool:
     return proof_error(status, header) == NONCE_ERROR
 
 
+def wants_bearer(status: int, header: str | None) -> bool:
+    """Whether a 401 asks for a bearer token and for none that is bound to a key (RFC 9449 section 7.2)."""
+    if status != _UNAUTHORIZED or not header:
+        return False
+    schemes = {each.scheme for each in read_challenges(header)}
+    return "bearer" in schemes and "dpop" not in schemes
+
+
 def read_challenges(header: str) -> tuple[Challenge, ...]:
     """The challenges of a ``WWW-Authenticate`` field, or of several joined by commas (RFC 9110 section 11.6.1).
 

@@ -29,9 +29,9 @@ from authnb.errors import (
     unexpected_error,
     without_frames,
 )
-from authnb.oauth.challenge import NONCE_ERROR, proof_error
+from authnb.oauth.challenge import NONCE_ERROR, proof_error, wants_bearer
 from authnb.oauth.token_endpoint import PROOFS_PER_REQUEST
-from authnb.session.proof_errors import no_static_token, refused_proof
+from authnb.session.proof_errors import bearer_wanted, no_static_token, refused_proof
 from authnb.session.refused import AUTHENTICATION_ERROR, RefusedResponse, StepUpRequired, read_requirement
 from authnb.session.renewal import LEEWAY, expires_soon, signed_out_error
 from authnb.session.signed_request import SignedRequest, can_resend, display_url, target_url
@@ -471,8 +471,12 @@ class TokenAuth(OAuth2Auth):
             header = response.headers.get("WWW-Authenticate")
         if carried and self.asks_for_more(response.status_code, header):
             response = self._handle_refusal(sent, response, **kwargs)
+            header = None  # what it asks for is said
         if observe_api not in request.hooks["response"]:  # not one of our sessions
             observe_api(response, **kwargs)
+        if carried and sent.dpop_key is not None and wants_bearer(response.status_code, header):
+            response.close()
+            raise bearer_wanted(str(request.url))
         return response
 
     def _send_again(self, response: requests.Response, token: Token, **kwargs: Any) -> requests.Response:

@@ -34,6 +34,15 @@ def refused_proof(error: str, url: str, *, can_resend: bool) -> AuthnbError:
     )
 
 
+def bearer_wanted(url: str) -> AuthnbError:
+    """The error for an API that asks for a bearer token, where the token is bound to a key (RFC 9449 section 7.2)."""
+    return AuthnbError(
+        "not_supported",
+        f"{display_url(url)} refused the token, which is bound to a key (DPoP, RFC 9449), and asks for a bearer token: "
+        "perhaps it takes no others. Sign in again with dpop=False, if the provider allows that.",
+    )
+
+
 def no_static_token(url: str) -> AuthnbError:
     """The error where a token is to be handed over that is of no use without proofs."""
     return AuthnbError(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from demo_session import SCOPE, age, renewer, sign_in
+from servers import Server
 
 import authnb
 from authnb.demo import DemoProvider
@@ -212,6 +213,33 @@ class TestCalls:
                 session.get(f"{here}/proof")
             assert raised.value.error == "invalid_dpop_proof"
             assert len(seen) == 1
+
+    @pytest.mark.parametrize(
+        ("challenge", "wrong"),
+        [
+            ("Bearer", True),
+            ('Basic realm="x", Bearer error="invalid_token"', True),
+            ('DPoP algs="ES256", Bearer', False),
+            ('Bearer error="insufficient_user_authentication"', False),
+        ],
+    )
+    def test_an_api_that_knows_bearer_tokens_alone(
+        self, bound: DemoProvider, challenge: str, *, wrong: bool
+    ) -> None:
+        """Once a renewal has not helped, it is said what to do; a challenge for proofs, or for more, is none of it."""
+        with Server() as server:
+            server.text("/", "", 401, **{"WWW-Authenticate": challenge})
+            session = for_apis(sign_in(bound), server.url)
+            if not wrong:
+                assert session.get(f"{server.url}/").status_code == 401
+                return
+            for call in (
+                lambda: session.get(f"{server.url}/"),
+                lambda: requests.get(f"{server.url}/", auth=session.requests_auth, timeout=10),
+            ):
+                with pytest.raises(AuthnbError, match=r"asks for a bearer token.* dpop=False") as raised:
+                    call()
+                assert raised.value.error == "not_supported"
 
     def test_a_stolen_token_is_no_use(self, bound: DemoProvider) -> None:
         api = sign_in(bound)
