@@ -213,7 +213,7 @@ def proof_nonce(data: bytes) -> None:
 
 def refused_proof(data: bytes) -> None:
     """What an API says of a proof, and the error for it."""
-    TokenAuth(dict(TOKEN)).check_proof(ISSUER, 401, data.decode("latin-1"))
+    TokenAuth(dict(TOKEN)).check_proof(ISSUER, 401, data.decode("latin-1"), can_resend=data[:1] != b"D")
 
 
 def date(data: bytes) -> None:
