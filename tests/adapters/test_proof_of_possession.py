@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import httpx
 import pytest
+from aiohttp import web
 from demo_session import age, for_api, sign_in
 from multidict import CIMultiDict
-from proving_api import ProvingAPI, header
+from proving_api import ProvingAPI, header, problem, refusal
 from servers import Server
 
 from authnb.demo import DemoProvider
@@ -205,6 +206,36 @@ async def test_a_proof_that_is_refused_is_not_made_again(
     with pytest.raises(AuthnbError, match="Perhaps a clock is wrong"):
         await call(session, "GET", api.url + "/x")
     assert (len(api.requests), session.token is before) == (1, True)
+
+
+async def test_a_websocket_of_aiohttp_opens_with_a_proof(signed_in: Session) -> None:
+    problems: list[str | None] = []
+
+    async def greet(request: web.Request) -> web.StreamResponse:
+        url = f"http://{request.headers['Host']}{request.path_qs}"
+        problems.append(problem(request.method, url, request.headers, "this"))
+        if problems[-1] is not None:
+            status, headers, _ = refusal(problems[-1], "this")
+            return web.Response(status=status, headers=headers)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str("in")
+        await socket.close()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/socket", greet)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    session = for_api(signed_in, f"http://127.0.0.1:{runner.addresses[0][1]}")
+    async with (
+        aiohttp.ClientSession(middlewares=[session.credentials.aiohttp]) as client,
+        client.ws_connect(session.api_addresses[0] + "/socket") as socket,
+    ):
+        assert await socket.receive_str() == "in"
+    await runner.cleanup()
+    assert problems == ["nonce", None]
 
 
 @CLIENTS

@@ -467,7 +467,8 @@ UNSERVED = {
     " its httpfs, and curl",
     "psycopg": "no callback for a token yet",
     "snowflake-connector-python": "`token=` is a string; whether a token file is read again was not verified",
-    "websockets": "`additional_headers` are sent when the connection opens: `api.headers_for(url)` then",
+    "websockets": "`additional_headers` are sent when the connection opens: `api.headers_for(url)` then; with a token"
+    " that is bound to a key, aiohttp's `ws_connect` by `api.credentials.aiohttp`",
 }
 COLUMNS = (
     "library",
