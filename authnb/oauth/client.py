@@ -318,12 +318,11 @@ class Client:
         ``resource``: the API's URL; ``audience``: its name at the provider. Raises `ProviderError` if the provider
         refuses, with ``invalid_target`` if it does not know the API.
         """
-        key = token.get("dpop_key")
         response = request_token(
             self,
             "Exchanging the token",
-            key,
-            must_be_bound=key is not None,
+            token.get("dpop_key"),
+            must_be_bound=self.dpop is True,
             grant_type=TOKEN_EXCHANGE,
             subject_token=token["access_token"],
             subject_token_type=_ACCESS_TOKEN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,14 @@ def test_a_bearer_token_is_refused_for_each_grant(server: Server, grant: str) ->
     assert raised.value.error == "unsupported_token_type"
     assert "SECRET" not in str(raised.value)
     assert "DPoP" in server.requests[-1].headers
+
+
+@pytest.mark.parametrize("grant", [grant for grant in GRANTS if grant != "refresh token"])
+def test_a_bearer_token_is_told_of_where_none_was_demanded(server: Server, grant: str) -> None:
+    server.json("/token", {"access_token": "at", "token_type": "Bearer"})
+    with pytest.warns(UserWarning, match="gave one that is not"):
+        token: Any = GRANTS[grant](replace(client_at(server, scope="a"), dpop=None))
+    assert (token["token_type"], "dpop_key" in token) == ("Bearer", False)
 
 
 @pytest.mark.parametrize("grant", GRANTS)
