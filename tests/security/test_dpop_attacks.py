@@ -307,3 +307,15 @@ def test_neither_key_nor_proof_is_shown(bound: DemoProvider, caplog: pytest.LogC
     proofs = [str(each.request.headers["DPoP"]) for each in (response, other)]
     assert "DPoP" in shown[0]
     assert not [text for text in shown for one in (secret, *proofs) if one in text or one[-40:] in text]
+
+
+def test_who_is_asked_for_more_is_not_given_less(bound: DemoProvider) -> None:
+    """A step-up of a bound sign-in demands a token that is bound to the same key."""
+    api = sign_in(bound)
+    asked = api.ask_for("archive:read", view=None)
+    try:
+        assert f"dpop_jkt={key_of(api).thumbprint}" in asked.verification().uri
+        assert asked.client is not None
+        assert (asked.client.dpop, asked.client.dpop_key) == (True, key_of(api))
+    finally:
+        asked.cancel()
