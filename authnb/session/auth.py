@@ -495,7 +495,8 @@ class TokenAuth(OAuth2Auth):
             self.keep_nonce(token, target_url(request), response.headers.get("DPoP-Nonce"))
             error = proof_error(response.status_code, response.headers.get("WWW-Authenticate"))
             # After a redirect by another session than ours the request has no proof
-            helps = error == NONCE_ERROR or (error is not None and "DPoP" not in request.headers)
+            unproven = response.status_code == UNAUTHORIZED and "DPoP" not in request.headers
+            helps = error == NONCE_ERROR or unproven
             if not helps or sent == PROOFS_PER_REQUEST or not can_resend(request):
                 break
             observe_api(response, **kwargs)
