@@ -42,6 +42,11 @@ _LONGEST_PAUSE = 30.0  # seconds between two attempts to renew, while the provid
 # receives, as after SIGCONT, which Slurm sends before SIGTERM, does not wake the main thread
 _CLOCK_LOOK = 1.0
 _LINE = 1000  # characters
+_BOUND = (
+    "The sign-in is bound to a key (DPoP, RFC 9449): a file with its token is no use to a job, which cannot prove "
+    "possession of the key. Sign in for jobs with remember=True, dpop=False and a profile= of its own, if the provider "
+    "allows that."
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ def run(
     seconds = read_duration(duration)
     storage = FileStorage()
     account, sign_in = _find(storage, provider, profile, client_id)
+    if sign_in.token.dpop_key is not None:
+        raise AuthnbError("not_supported", _BOUND)
     client = _client(account, sign_in)
     session = Session.from_sign_in(client, sign_in.token, account=account, storage=storage)
     events: SimpleQueue[_End | None] = SimpleQueue()
@@ -282,6 +289,8 @@ class _Keeper:
             return _End(1, f"Somebody else has signed in as profile {self._account.profile!r}.")
         if stored.token.get("issued_at", 0) > self._session.token.get("issued_at", 0):
             self._session.token = stored.token  # another process renewed it
+        if self._session.token.dpop_key is not None:
+            return _End(1, _BOUND)
         self._session.ensure_active_token()
         token = str(self._session.token["access_token"])
         touch(self._file.path.parent)

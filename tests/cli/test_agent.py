@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from support import require, wait_for
 import authnb
 from authnb.cli.main import main
 from authnb.demo import DemoProvider
+from authnb.oauth.responses import Token
 from authnb.storage.files import FileStorage, home
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from token_endpoint_proxy import TokenEndpointProxy
 
     from authnb.session.session import Session
+    from authnb.storage.base import SignIn
 
 
 HOUR = 3600
@@ -375,6 +378,32 @@ def test_which_sign_in(
     assert main([*start, "https://other.example.org"]) == 1
     with Agent(tmp_path, demo.issuer, "--profile", "work", "--client-id", demo.client_id) as agent:
         assert read(agent.path()) == work.token["access_token"]
+
+
+def test_a_token_that_is_bound_to_a_key(
+    tmp_path: Path, private: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be no use in a file: at once, and where somebody signs in so while an agent runs."""
+    file = str(private / "token")
+    with DemoProvider(dpop="offered") as bound:
+        remember(bound)
+        assert main(["agent", "--for", "1h", "--file", file]) == 1
+        assert "dpop=False and a profile= of its own" in capsys.readouterr().err
+        remember(bound, dpop=False, profile="jobs")
+        its = renewer(remember(bound, profile="other"))
+        with Agent(tmp_path, "--profile", "jobs", "--file", file) as agent:
+            agent.path()
+            kept = its.storage.load(its.account)
+            assert kept is not None
+            its.storage.save(replace(its.account, profile="jobs"), newer(kept))
+            assert agent.ended() == 1
+        assert "is bound to a key" in agent.err.read_text()
+    assert list(private.iterdir()) == []
+
+
+def newer(kept: SignIn) -> SignIn:
+    """The sign-in with a token that seems to have been issued a minute later."""
+    return replace(kept, token=Token({**kept.token, "issued_at": kept.token["issued_at"] + 60}))
 
 
 @pytest.mark.parametrize("duration", ["soon", "-1h", "0", ""])
