@@ -158,8 +158,8 @@ def test_keys_are_requested_again(kind: Any, trouble: str) -> None:
             [Answer(body=[], raw=True) if trouble == "hung up" else Answer(500)] * 3,
         )
 
-        def answer(name: str, query: str) -> Answer:
-            return left.pop() if name == "jwks" and left else honest(name, query)
+        def answer(name: str, query: str, body: str) -> Answer:
+            return left.pop() if name == "jwks" and left else honest(name, query, body)
 
         scenario.answer = answer  # type: ignore[method-assign] # of this scenario only
         scenario.device["interval"] = 1

@@ -222,9 +222,8 @@ def test_response_timeout_is_an_argument_of_login(server: Server) -> None:
     finally:
         stopped.set()
     assert Provider(server.url).response_timeout == 20
-    assert "response_timeout``: seconds for one whole response of the provider, 20 unless" in str(
-        authnb.login.__doc__
-    )
+    described = " ".join(str(authnb.login.__doc__).split())
+    assert "response_timeout``: seconds for one whole response of the provider, 20 unless" in described
 
 
 def test_a_redirect_is_not_followed(server: Server) -> None:
