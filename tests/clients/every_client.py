@@ -124,10 +124,12 @@ def by_anthropic(to: Target) -> Callable[[], Any]:
 
 
 def by_databricks(to: Target) -> Callable[[], Any]:
-    client = databricks.sdk.WorkspaceClient(
-        host=to.url, credentials_strategy=to.session.credentials.databricks
+    config = databricks.sdk.core.Config(
+        host=to.url,
+        credentials_strategy=to.session.credentials.databricks,
+        retry_timeout_seconds=5,  # for which it asks a host that cannot be had; else five minutes
     )
-    return client.current_user.me
+    return databricks.sdk.WorkspaceClient(config=config).current_user.me
 
 
 def by_gql(to: Target) -> Callable[[], Any]:
