@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from authnb import compat
 from authnb.adapters.source import AccessToken
 from authnb.adapters.token_file import next_look, temporary_folder, touch
+from authnb.cli.signals import handled
 from authnb.cli.status import describe_account, find_sign_ins, nobody
 from authnb.errors import AuthnbError, InvalidToken, LoginRequired, StorageError, unexpected_error
 from authnb.flows.workload import SECRET, SECRET_FILE, client_key, client_secret, has_secret
@@ -30,6 +31,7 @@ from authnb.transport.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from authnb.oauth.client import Client
@@ -73,8 +75,7 @@ def run(
     client = _client(account, sign_in)
     session = Session.from_sign_in(client, sign_in.token, account=account, storage=storage)
     events: SimpleQueue[_End | None] = SimpleQueue()
-    with _place(file) as token_file:
-        _end_on_signals(events)
+    with _place(file) as token_file, _ended_by_signals(events):
         keeper = _Keeper(session, client.provider, storage, account, token_file, events)
         threading.Thread(target=keeper.run, name="authnb-agent", daemon=True).start()
         if not (lasts := session.lasts(seconds)):
@@ -125,15 +126,14 @@ def _client(account: Account, sign_in: SignIn) -> Client:
     return client
 
 
-def _end_on_signals(events: SimpleQueue[_End | None]) -> None:
+def _ended_by_signals(events: SimpleQueue[_End | None]) -> AbstractContextManager[None]:
     """End the agent by the signals that end processes, but for those that are ignored, as nohup(1) does."""
 
     def end(number: int, _: object) -> None:
         events.put(_End(0, f"{signal.Signals(number).name} ended this."))
 
-    for number in (signal.SIGINT, *compat.END_SIGNALS):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, end)
+    numbers = (signal.SIGINT, *compat.END_SIGNALS)
+    return handled([each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN], end)
 
 
 def _await_end(events: SimpleQueue[_End | None], path: Path, seconds: float) -> _End:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authnb.cli.signals import handled
 from authnb.errors import AuthnbError, unexpected_error
 
 if TYPE_CHECKING:
@@ -269,27 +270,30 @@ def _demo(options: argparse.Namespace) -> int:
     if not 0 <= port <= _MAX_PORT:
         raise ValueError(f"--port {options.port}: give a number from 0 to {_MAX_PORT}; 0 takes a free port.")
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    database = (
-        options.database if options.database is None or "://" in options.database else Path(options.database)
-    )
-    settings = {"issuer": options.issuer, "redirect_uris": options.redirect_uri}
-    try:
-        provider = DemoProvider(database, port, **settings).start()
-    except (DatabaseError, ModuleNotFoundError) as error:
-        shown = "the URL" if "@" in options.database else options.database  # which may hold a password
-        reason = getattr(error, "orig", None) or error
-        raise ValueError(f"--database {shown}: {str(reason).partition(chr(10))[0]}") from None
-    with provider as demo:
-        print(f"issuer            {demo.issuer}")
-        print(f"client_id         {demo.client_id}  (public; http://127.0.0.1:PORT/callback, device code)")
-        print(f"client_id         {demo.web_client_id}  (confidential; http://127.0.0.1:PORT/authorize)")
-        print(f"client_secret     {demo.web_client_secret}")
-        print(f"client_id         {demo.job_client_id}  (confidential; client credentials)")
-        print(f"client_secret     {demo.job_client_secret}")
-        print(f"api               {demo.api}  (clients may register themselves)")
-        print(f"archive           {demo.archive}  (a second API; /months wants the scope archive:read)")
-        print("A provider for learning; it listens on this computer only. Ctrl-C ends it.", flush=True)
-        stopped.wait()
+    with handled((signal.SIGINT, signal.SIGTERM), lambda *_: stopped.set()):
+        database = (
+            options.database
+            if options.database is None or "://" in options.database
+            else Path(options.database)
+        )
+        settings = {"issuer": options.issuer, "redirect_uris": options.redirect_uri}
+        try:
+            provider = DemoProvider(database, port, **settings).start()
+        except (DatabaseError, ModuleNotFoundError) as error:
+            shown = "the URL" if "@" in options.database else options.database  # which may hold a password
+            reason = getattr(error, "orig", None) or error
+            raise ValueError(f"--database {shown}: {str(reason).partition(chr(10))[0]}") from None
+        with provider as demo:
+            print(f"issuer            {demo.issuer}")
+            print(
+                f"client_id         {demo.client_id}  (public; http://127.0.0.1:PORT/callback, device code)"
+            )
+            print(f"client_id         {demo.web_client_id}  (confidential; http://127.0.0.1:PORT/authorize)")
+            print(f"client_secret     {demo.web_client_secret}")
+            print(f"client_id         {demo.job_client_id}  (confidential; client credentials)")
+            print(f"client_secret     {demo.job_client_secret}")
+            print(f"api               {demo.api}  (clients may register themselves)")
+            print(f"archive           {demo.archive}  (a second API; /months wants the scope archive:read)")
+            print("A provider for learning; it listens on this computer only. Ctrl-C ends it.", flush=True)
+            stopped.wait()
     return 0

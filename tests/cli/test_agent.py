@@ -24,6 +24,7 @@ from support import require, wait_for
 
 import authnb
 from authnb.cli.main import main
+from authnb.compat import END_SIGNALS
 from authnb.demo import DemoProvider
 from authnb.oauth.responses import Token
 from authnb.storage.files import FileStorage, home
@@ -127,6 +128,14 @@ def test_it_ends_when_the_time_is_up(demo: DemoProvider, tmp_path: Path, private
         assert agent.ended() == 0
     assert "The time is up." in agent.err.read_text()
     assert list(private.iterdir()) == []
+
+
+def test_it_leaves_no_signal_handler(demo: DemoProvider, private: Path) -> None:
+    """A process that is forked later would not end by the signal."""
+    remember(demo)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, *END_SIGNALS)]
+    assert main(["agent", "--for", "0.1s", "--file", str(private / "token")]) == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, *END_SIGNALS)] == before
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])

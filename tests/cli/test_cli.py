@@ -22,6 +22,7 @@ import authnb
 from authnb import Account, Provider, Token
 from authnb.cli.counting import counted
 from authnb.cli.main import main
+from authnb.compat import END_SIGNALS
 from authnb.demo import Person
 from authnb.flows.listener import LoopbackListener
 from authnb.storage.base import SignIn
@@ -133,6 +134,13 @@ def test_help_says_what_the_exit_code_means(
 )
 def test_one_is_singular(number: float, said: str) -> None:
     assert counted(number, "second") == said
+
+
+def test_a_command_leaves_no_signal_handler() -> None:
+    """A process that is forked later would not end by the signal."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, *END_SIGNALS)]
+    assert main(["demo", "--issuer", "http://hub.example.org"]) == 2
+    assert [signal.getsignal(number) for number in (signal.SIGINT, *END_SIGNALS)] == before
 
 
 def test_an_issuer_that_cannot_be_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
