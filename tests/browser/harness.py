@@ -188,7 +188,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait()  # as long as it takes: its end is no test's concern
+        self.process.wait(300)  # its end is no test's concern, unless it never comes
 
 
 _KERNEL = "window.notebook.sessionContext.session.kernel"

@@ -156,7 +156,7 @@ class Hub:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait()
+        self.process.wait(300)
 
 
 class UserServer:

@@ -67,9 +67,9 @@ class NamespacedServer(Server):
     def __exit__(self, *_: object) -> None:
         for tunnel in self.tunnels:
             tunnel.terminate()
-            tunnel.wait()
+            tunnel.wait(300)
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait()
+        self.process.wait(300)
         self.sockets.cleanup()
 
 

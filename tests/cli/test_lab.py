@@ -126,7 +126,7 @@ def running(home: Path, *before: str) -> Iterator[tuple[subprocess.Popen[bytes],
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            process.wait(300)
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ class Marimo:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait()
+        self._process.wait(300)
 
 
 class Notebook:

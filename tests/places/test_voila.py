@@ -62,7 +62,7 @@ def voila(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             threading.Event().wait(0.1)
     yield url
     process.terminate()
-    process.wait()
+    process.wait(300)
 
 
 @pytest.fixture
