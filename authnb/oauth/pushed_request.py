@@ -6,7 +6,6 @@ short time and mostly once.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from authnb.errors import ProviderError
 from authnb.oauth.error_responses import read_oauth_error
+from authnb.oauth.responses import seconds_of
 from authnb.oauth.token_endpoint import authenticated, post_form
 from authnb.transport.addresses import MAX_ADDRESS
 from authnb.transport.http import read_object
@@ -86,7 +86,7 @@ def _read(response: requests.Response, sent_at: float, secrets: Sequence[str]) -
     body = read_object(response, _OPERATION)
     if body.get("error"):
         raise read_oauth_error(response, _OPERATION, secrets)
-    request_uri, lifetime = body.get("request_uri"), _lifetime(body.get("expires_in"))
+    request_uri, lifetime = body.get("request_uri"), seconds_of(body.get("expires_in"))
     if not isinstance(request_uri, str) or not _ABSOLUTE_URI.fullmatch(request_uri):
         raise ProviderError(
             "invalid_response",
@@ -99,21 +99,10 @@ def _read(response: requests.Response, sent_at: float, secrets: Sequence[str]) -
             f"{_OPERATION} failed: the request_uri in the response has {len(request_uri)} characters, more than "
             f"{MAX_ADDRESS}. Tell the provider, or try mode='device'.",
         )
-    if lifetime is None:
+    if not lifetime:
         raise ProviderError(
             "invalid_response",
             f"{_OPERATION} failed: the response does not say for how many seconds it is good (expires_in). Tell the "
             "provider, or try mode='device'.",
         )
     return PushedRequest(request_uri=request_uri, expires_in=lifetime, expires_at=sent_at + lifetime)
-
-
-def _lifetime(value: object) -> float | None:
-    """A positive number of seconds, as a number or a text of digits; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None

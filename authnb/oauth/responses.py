@@ -269,7 +269,7 @@ def read_token(
             token["scope"] = scope
     issued_at = time.time() if now is None else now
     token["issued_at"] = int(issued_at)
-    lifetime = _seconds(body.get("expires_in"))
+    lifetime = seconds_of(body.get("expires_in"))
     if lifetime:  # no token is issued expired: 0 or less means that the lifetime is unknown
         token["expires_in"] = int(lifetime)
         token["expires_at"] = issued_at + lifetime
@@ -313,7 +313,7 @@ def _renewable_until(body: Mapping[str, Any], issued_at: float) -> dict[str, int
         "authorization_expires_at": ("authorization_expires_in",),
     }
     for name, members in stated.items():
-        lifetime = next((s for member in members if (s := _seconds(body.get(member))) is not None), None)
+        lifetime = next((s for member in members if (s := seconds_of(body.get(member))) is not None), None)
         if lifetime is not None:  # Keycloak: 0 where there is no end
             ends[name] = int(issued_at + lifetime) if lifetime else None
     return ends
@@ -353,20 +353,20 @@ def read_device_authorization(
         )
     if not is_readable_address(complete) or urlsplit(str(complete))[:2] != urlsplit(address)[:2]:
         complete = None
-    interval = _seconds(body.get("interval"))
+    interval = seconds_of(body.get("interval"))
     return DeviceAuthorization(
         device_code=device_code,
         user_code=str(user_code),
         verification_uri=address,
         verification_uri_complete=complete,
-        expires_in=_seconds(body.get("expires_in")) or 600.0,
+        expires_in=seconds_of(body.get("expires_in")) or 600.0,
         # RFC 8628 section 3.2: 5 seconds by default
         interval=5.0 if interval is None else min(max(interval, _MIN_INTERVAL), _MAX_INTERVAL),
     )
 
 
-def _seconds(value: object) -> float | None:
-    """Seconds from a number or a numeric string; None for anything else."""
+def seconds_of(value: object) -> float | None:
+    """Seconds from a number or a numeric string, ten years at most, and 0 for less; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
