@@ -148,12 +148,12 @@ def with_proof(provider: Provider, send: Callable[[], T]) -> T:
     that this machine's is wrong.
     """
     for _ in range(PROOFS_PER_REQUEST - 1):
-        before = provider.clock.now() - provider.clock.local_time()
+        before = provider.clock.offset
         try:
             return send()
         except ProviderError as error:
-            shift = abs(provider.clock.now() - provider.clock.local_time() - before)
-            if error.error != NONCE_ERROR and not (error.error == PROOF_ERROR and shift > 1):
+            by_the_clock = error.error == PROOF_ERROR and provider.clock.offset != before
+            if error.error != NONCE_ERROR and not by_the_clock:
                 raise
     return send()
 

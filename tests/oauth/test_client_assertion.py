@@ -596,7 +596,7 @@ def test_a_stored_sign_in_has_the_path(
 
 
 def authnb_token(**members: Any) -> Any:
-    from authnb.oauth.responses import Token  # noqa: PLC0415
+    from authnb.oauth.responses import Token  # noqa: PLC0415 - only this test needs it
 
     return Token({**TOKEN, "expires_at": 1, **members})
 
