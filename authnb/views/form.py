@@ -33,9 +33,13 @@ def _field(field: Field) -> Node:
     constraints = {
         "aria-required": "true" if field.required else None,
         "pattern": _EMAIL_PATTERN if email else field.pattern,
+        "data-missing": "Please fill this in." if field.required else None,
         "data-min": field.min_length,
+        "data-short": field.min_length and f"At least {field.min_length} characters.",
         "data-max": field.max_length,
+        "data-long": field.max_length and f"At most {field.max_length} characters.",
         "data-same-as": field.same_as,
+        "data-differs": "The two differ." if field.same_as else None,
         "data-invalid": "This address is not complete." if email else field.help or "This does not fit.",
     }
     attributes = {

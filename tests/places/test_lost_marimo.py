@@ -106,16 +106,19 @@ def test_cancel_in_a_second_tab(
 ) -> None:
     """It has no button to interrupt: the panel says that it has to take the notebook over."""
     path = write(folder / "taken_over.py", awaited(demo), RESULT)
-    with opened(context, editor, path) as first, opened(context, editor, path) as second:
+    with opened(context, editor, path) as first:
         first.phase("waiting")
-        second.phase("waiting")
-        address = second.address
-        second.press("Cancel")
-        expect(second.panel).to_contain_text("take over the notebook first")
-        second.page.get_by_role("button", name="Take over").click()
-        second.press("Cancel")
-        second.shows("This cell was interrupted and needs to be re-run.")
-        wait_for(lambda: not is_waited_for(address), "the sign-in to end")
+        with opened(context, editor, path) as second:
+            second.phase("waiting")
+            address = second.address
+            take_over = second.page.get_by_role("button", name="Take over")
+            expect(take_over).to_be_visible()
+            second.press("Cancel")
+            expect(second.panel).to_contain_text("take over the notebook first")
+            take_over.click()
+            second.press("Cancel")
+            second.shows("This cell was interrupted and needs to be re-run.")
+            wait_for(lambda: not is_waited_for(address), "the sign-in to end")
 
 
 @pytest.mark.parametrize("lose", [run_again, delete])

@@ -18,7 +18,7 @@ const reportServer = async (send) => {
   send({ action: "report_server", origin: location.origin, base_url: baseUrl, page: paged ? page : null, proxied: proxied === true });
 };
 
-// Elsewhere browsers would ask for permission
+// Elsewhere browsers ask for permission
 const probeLoopback = async (url, send) => {
   if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) return;
   const reached = await responds(url);

@@ -54,8 +54,8 @@ const watchRuns = (kernel) => {
   const atStart = find("pending");
   let told;
   return {
-    // Whether the cell that shows the panel was run again, and nothing is queued behind its first run (Run All), which must
-    // not go on without a session; after a reload that is unknown
+    // Whether the panel's cell was run again, and nothing is queued behind its first run (Run All), which must not go on
+    // without a session; unknown after a reload
     async onReplaced(tell) {
       const [first, ...queued] = await atStart;
       if (told || !first || (await stateOf(first)) !== "disposed" || (await find("pending|disposed", queued)).length) return;

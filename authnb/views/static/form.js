@@ -1,4 +1,4 @@
-// Renders the sign-up form that form.py describes; appended to panel.js. Values stay in the DOM until they are submitted.
+// Renders the form that form.py describes; appended to panel.js. Values stay in the DOM until they are submitted.
 
 const strength = (password) => {
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z\d]/].filter((kind) => kind.test(password)).length;
@@ -6,13 +6,12 @@ const strength = (password) => {
   return Math.min(4, Math.floor(password.length / 6) + (kinds > 2));
 };
 
-const validate = ({ value, validity, dataset, ariaRequired, form }, submitting) => {
+const validate = ({ value, validity, dataset, form }, submitting) => {
+  const { min, max, missing, short, long, invalid, sameAs, differs } = dataset;
   const length = [...value].length;
-  if (!value) return submitting && ariaRequired ? "Please fill this in." : "";
-  if (dataset.sameAs && value !== form.elements.namedItem(dataset.sameAs)?.value) return "The two differ.";
-  if (length < dataset.min) return `At least ${dataset.min} characters.`;
-  if (length > dataset.max) return `At most ${dataset.max} characters.`;
-  return validity.valid ? "" : dataset.invalid;
+  if (!value) return (submitting && missing) || "";
+  if (sameAs && value !== form.elements.namedItem(sameAs)?.value) return differs;
+  return length < min ? short : length > max ? long : validity.valid ? "" : invalid;
 };
 
 const createForm = (ui, children) => {
@@ -24,7 +23,7 @@ const createForm = (ui, children) => {
   const showError = (input, text) => {
     hint(input).textContent = text || input.dataset.help;
     hint(input).className = text ? "authnb-error" : "authnb-muted";
-    input.ariaInvalid = text ? "true" : null;
+    input.ariaInvalid = text ? true : null;
   };
   const check = (input, submitting) => {
     const text = validate(input, submitting);
@@ -54,7 +53,7 @@ const createForm = (ui, children) => {
     const shown = toggle.ariaPressed === "true";
     toggle.previousSibling.type = shown ? "password" : "text";
     toggle.textContent = shown ? "Show" : "Hide";
-    toggle.ariaPressed = String(!shown);
+    toggle.ariaPressed = !shown;
   });
   node.addEventListener("submit", () => {
     if (submit.ariaDisabled) return;

@@ -24,13 +24,13 @@ const components = {
   clock: (_, { epoch }) => new Date(epoch * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
   countdown({ ticks }) {
     const node = h("span", { class: "authnb-countdown" });
-    ticks.add((s) => (node.textContent = `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`));
+    ticks.add((s) => (node.textContent = `${Math.floor(s / 60)}:${`${Math.floor(s % 60)}`.padStart(2, "0")}`));
     return node;
   },
   bar({ ticks }) {
     const inner = h("i", {});
     ticks.add((seconds, all) => (inner.style.width = `${(100 * seconds) / all}%`));
-    return h("div", { class: "authnb-bar", "aria-hidden": "true" }, inner);
+    return h("div", { class: "authnb-bar", "aria-hidden": true }, inner);
   },
 };
 const createNode = (ui, node) => {
@@ -64,7 +64,11 @@ const serverConfig = () => {
 
 // Also where the kernel processes no message
 const interrupt = async ({ kernel, marimo }) => {
-  if (marimo) return document.querySelector("[data-testid=interrupt-button]").click();
+  for (let tries = 0; marimo; tries++) {
+    const button = document.querySelector("[data-testid=interrupt-button]:not(.inactive-button)");
+    if (button || tries > 9) return button.click(); // inactive at first
+    await new Promise((done) => setTimeout(done, 100));
+  }
   const { baseUrl, headers } = serverConfig();
   const response = await fetch(`${baseUrl}api/kernels/${kernel}/interrupt`, { method: "POST", headers });
   if (!response.ok) throw response;
@@ -86,7 +90,7 @@ export default () => {
 
   const render = ({ model, el }, floating) => {
     const status = h("p", { class: "authnb-hidden", role: "status", "aria-live": "polite" });
-    const badge = h("div", { class: "authnb-badge", "aria-hidden": "true" });
+    const badge = h("div", { class: "authnb-badge", "aria-hidden": true });
     const title = h("h2", { tabindex: "-1" });
     const subtitle = h("p", { class: "authnb-muted" });
     const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
@@ -102,7 +106,7 @@ export default () => {
       },
       announce: (text) => status.textContent === text || (status.textContent = text),
       setPending(button) {
-        button.ariaDisabled = "true"; // `disabled` would lose the focus
+        button.ariaDisabled = true; // `disabled` would lose the focus
         ui.announce((button.textContent = button.dataset.pending));
       },
     };
@@ -234,10 +238,7 @@ export default () => {
         if (model.get("card").phase !== live.phase) live = {};
         update();
       });
-      model.on("comm_live_update", () => {
-        dead = true;
-        update();
-      });
+      model.on("comm_live_update", () => update((dead = true)));
       sentAt = performance.now();
       send({ action: "ready" });
       const timer = setInterval(update, 1000);
