@@ -21,7 +21,7 @@ INSTALL := $(PYTHON) tools/install.py
 PLATFORMS := linux win32 darwin
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
-.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states fuzz notebooks clean installed
+.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states statements fuzz notebooks clean installed
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab:
@@ -111,6 +111,10 @@ tables: installed
 # Walk through every state of a session, and keep the table in docs/states.md.
 states: installed
 	$(PY) tests/helpers/session_states.py
+
+# Keep the table of what the notebooks state, from tests/kit/statements, in docs/statements.md.
+statements: installed
+	$(PY) tests/kit/statements_page.py
 
 # Fuzz every parser of what comes from outside, so many seconds each: make fuzz FUZZ_SECONDS=600
 fuzz: installed

@@ -1,6 +1,7 @@
 """Checks for the exercises: correct, incorrect and why, or not attempted. A check never raises.
 
-``checks.progress("02")`` shows a progress bar. The names of the exercises you passed, and nothing else, are stored beside
+``checks.hint("02_pkce_challenge")`` gives one hint after the other, ``checks.solution("02_pkce_challenge")`` shows the
+solution, and ``checks.progress("02")`` a progress bar. The names of the exercises you passed, and nothing else, are stored beside
 this file, or for a class in the folder that the environment variable ``AUTHNB_CLASS`` names, one file for each learner.
 ``python checks.py FOLDER`` prints the progress of a class.
 """
@@ -13,6 +14,7 @@ import json
 import os
 import re
 import sys
+import tomllib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -107,6 +109,63 @@ def _untouched(answer: Any) -> bool:
         return any(_untouched(part) for part in answer.values())
     code = getattr(answer, "__code__", None)
     return code is not None and code.co_code == _empty.__code__.co_code and set(code.co_consts) <= {None}
+
+
+# Hints and solutions, which are in the folder beside this file
+
+_SOLUTIONS = Path(__file__).with_name("solutions")
+_hinted: dict[str, int] = {}  # exercise -> how many of its hints were given
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A text to read: a hint, or a solution, which is code."""
+
+    text: str
+    code: bool = False
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        if self.code:
+            return f"<pre>{escape(self.text)}</pre>"
+        return "<p>" + re.sub(r"`(.+?)`", r"<code>\1</code>", escape(self.text)) + "</p>"
+
+
+def hint(name: str) -> Shown:
+    """The next hint for an exercise, as ``"02_pkce_challenge"``; after the last one, where the solution is."""
+    try:
+        hints = tomllib.loads((_SOLUTIONS / "hints.toml").read_text(encoding="utf-8"))
+    except OSError:
+        return Shown("The hints are in the folder solutions, which is not beside checks.py.")
+    if name not in _names() or name not in hints:
+        return _unknown(name)
+    given = _hinted[name] = _hinted.get(name, 0) + 1
+    of = len(hints[name])
+    if given > of:
+        return Shown(f'These were the {of} hints. `checks.solution("{name}")` shows a solution.')
+    more = "" if given == of else " Run the cell again for the next one."
+    return Shown(f"Hint {given} of {of}: {hints[name][given - 1]}{more}")
+
+
+def solution(name: str) -> Shown:
+    """A solution of an exercise, to read, or to copy into its cell."""
+    path = _SOLUTIONS / f"{name}.py"
+    if name not in _names():
+        return _unknown(name)
+    try:
+        return Shown(path.read_text(encoding="utf-8").strip(), code=True)
+    except OSError:
+        return Shown("The solutions are in the folder of this name, which is not beside checks.py.")
+
+
+def _names() -> list[str]:
+    return sorted(name.replace("/", "_") for names in EXERCISES.values() for name in names)
+
+
+def _unknown(name: object) -> Shown:
+    return Shown(f"There is no exercise {str(name)[:40]!r}. There are: {', '.join(_names())}.")
 
 
 # Progress, and where it is stored

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import waitress
 from flask import Flask, request
+from predict import compare, predict  # notebooks call them as kit.predict and kit.compare
 from waitress import wasyncore
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -226,6 +228,45 @@ def test_every_solution_belongs_to_an_exercise() -> None:
     assert {path.name for path in (NOTEBOOKS / "solutions").glob("*.py")} == {
         solution(name).name for name in ALL
     }
+
+
+def test_each_exercise_has_three_hints_and_then_its_solution() -> None:
+    """One at each call; a solution is shown when it is asked for, not before."""
+    for name in sorted(ALL):
+        wanted = name.replace("/", "_")
+        code = solution(name).read_text(encoding="utf-8").strip()
+        given = [repr(checks.hint(wanted)) for _ in range(5)]
+        assert [text.partition(":")[0] for text in given[:3]] == [f"Hint {n} of 3" for n in (1, 2, 3)], name
+        assert len(set(given)) == 4, name
+        assert given[3] == f'These were the 3 hints. `checks.solution("{wanted}")` shows a solution.'
+        assert not any(code in text for text in given), name
+        assert repr(checks.solution(wanted)) == code
+    hints = tomllib.loads((NOTEBOOKS / "solutions" / "hints.toml").read_text(encoding="utf-8"))
+    assert sorted(hints) == sorted(name.replace("/", "_") for name in ALL)
+    texts = [text for of in hints.values() for text in of]
+    assert len(set(texts)) == len(texts) == 3 * len(ALL)
+
+
+def test_a_wrong_name_is_told_the_right_ones() -> None:
+    for ask in (checks.hint, checks.solution):
+        for name in ("2_pkce", "../kit", "02/state_matches", ["02_state_matches"], None):
+            assert "02_state_matches" in repr(ask(name)), name
+
+
+def test_hints_are_shown_as_text_and_not_as_markup() -> None:
+    assert "<b>" not in checks.hint("<b>")._repr_html_()
+    assert "<code>" in checks.hint("08_safe_next")._repr_html_()
+    assert checks.solution("08_safe_next")._repr_html_().startswith("<pre>def is_ours")
+
+
+def test_without_the_folder_of_solutions_the_file_says_so(tmp_path: Path) -> None:
+    """The checks are one file; hints and solutions are beside it."""
+    shutil.copy(NOTEBOOKS / "checks.py", tmp_path)
+    code = "import checks; print(checks.hint('02_state_matches'), checks.solution('02_state_matches'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("not beside checks.py") == 2
 
 
 def test_outcomes_are_shown_as_text_and_not_as_markup() -> None:
