@@ -1,19 +1,85 @@
-"""Helpers of the notebooks: a web server in the kernel, a redirect URI, shortened values."""
+"""Helpers of the notebooks: a provider and other servers in the kernel, a redirect URI, values as they are shown.
+
+`provider` gives the same codes, tokens and times in each run. Its clock stands still, at the moment `MOMENT`:
+`authnb.login` follows it, and cells that check times by hand compare with ``demo.now()``. Where something waits for time to
+pass (polling with a device code, tokens that expire), or another library compares times with this computer's clock
+(Authlib's client for Flask), take ``kit.provider(clock=time.time)``; tests then leave out the times.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import re
 import socket
 import threading
-from typing import Any
+import zlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import waitress
+from authnb.demo import DemoProvider, PortInUse
 from flask import Flask, request
 from predict import compare, predict  # notebooks call them as kit.predict and kit.compare
 from waitress import wasyncore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOMENT = 1_772_442_000.0  # seconds since 1970: 2 March 2026, 9 o'clock UTC
+SEED = "the notebooks of authnb"  # everybody can compute what comes of it: docs/demo.md
+# Shown if they come from `provider`, and by their length if they are somebody's own
+SECRETS = {
+    "access_token",
+    "client_secret",
+    "code",
+    "device_code",
+    "password",
+    "refresh_token",
+    "registration_access_token",
+}
+
+
+class Provider(DemoProvider):
+    """A provider whose codes, tokens and times are the same in each run."""
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock of the provider."""
+        return self._clock()
+
+
+_providers: dict[str, Provider] = {}
+_ports: Counter[str] = Counter()
+
+
+def provider(name: str = "provider", *, clock: Callable[[], float] | None = None, **settings: Any) -> Provider:
+    """Run a provider that makes the same values each time, at the same port if that is free.
+
+    The one that this kernel has under this name is closed first, and the next has another port: a cell that runs again
+    gets an empty provider, at which nobody is signed in. `clock` is for cells in which time passes: ``time.time``. All else is
+    as in `DemoProvider`.
+    """
+    if name in _providers:
+        _providers.pop(name).close()
+    how = {"seed": f"{SEED}: {name}", "clock": clock or _standing, **settings}
+    try:
+        running = Provider(port=_port(name), **how).start()
+    except PortInUse:
+        running = Provider(**how).start()
+    _providers[name] = running
+    return running
+
+
+def _standing() -> float:
+    return MOMENT
+
+
+def _port(name: str) -> int:
+    """One for each name in each notebook, and the next time another; below those that systems give out themselves."""
+    _ports[name] += 1
+    return 20_000 + zlib.crc32(f"{os.environ.get('JPY_SESSION_NAME')} {name} {_ports[name]}".encode()) % 10_000
 
 
 class Served:
@@ -22,7 +88,8 @@ class Served:
     def __init__(self, app: Any) -> None:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
-        self._server = waitress.create_server(app, host="127.0.0.1", port=0, map=self._sockets, threads=4)
+        listening = _listen(_port(f"app {getattr(app, 'name', '')}"))
+        self._server = waitress.create_server(app, sockets=[listening], map=self._sockets, threads=4)
         self.url = f"http://127.0.0.1:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -37,8 +104,16 @@ class Served:
         self._thread.join()
 
 
+def _listen(port: int) -> socket.socket:
+    """Open the port, or a free one if it is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return socket.create_server(("127.0.0.1", 0))
+
+
 def serve(app: Any) -> Served:
-    """Run a web application in this kernel, on a free port."""
+    """Run a web application in this kernel, at the same port each time if that is free."""
     return Served(app)
 
 
@@ -145,6 +220,54 @@ def frame(served: Served, height: int = 160) -> Any:
 def query(url: str) -> dict[str, str]:
     """The query parameters of a URL."""
     return dict(parse_qsl(urlsplit(url).query))
+
+
+class Shown:
+    """A value as `show` displays it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def show(value: Any) -> Shown:
+    """Display a dictionary or an address whole, one parameter per line.
+
+    A JWT is shown without its signature, as whoever has that has the token. Tokens, codes and secrets that are not
+    those of `provider` are shown by their length.
+    """
+    return Shown(_address(value) if isinstance(value, str) and "?" in value else _written(_seen(value), ""))
+
+
+def _address(url: str) -> str:
+    start, _, query = url.partition("?")
+    return f"{start}\n  ?" + "\n  &".join(query.split("&"))
+
+
+def _seen(value: Any, name: Any = None) -> Any:
+    if isinstance(value, str):
+        value = re.sub(r"\b(eyJ[\w-]+\.[\w-]+\.)[\w-]+", r"\1…", value)
+        own = value.startswith(("learn_", "eyJ"))
+        return f"({len(value)} characters)" if name in SECRETS and not own else value
+    if hasattr(value, "keys"):
+        return {key: _seen(value[key], key) for key in value}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_seen(item) for item in value)
+    return value
+
+
+def _written(value: Any, indent: str) -> str:
+    """As Python writes it, each item of a dictionary on its own line."""
+    inner = f"{indent} "
+    if isinstance(value, dict) and value:
+        lines = (f"{key!r}: {_written(item, inner + ' ' * (len(repr(key)) + 2))}" for key, item in value.items())
+        return "{" + f",\n{inner}".join(lines) + "}"
+    if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        return opening + f",\n{inner}".join(_written(item, inner) for item in value) + closing
+    return repr(value)
 
 
 def short(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 import threading
+import uuid
 from functools import cache
 
 from flask import session
@@ -13,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from authnb.demo.context import changed, db, now
+from authnb.demo.context import changed, db, new_value, now
 from authnb.demo.database.models import BROWSER_LIFETIME, FORGIVEN_AFTER, Account, Attempts, Browser, digest
 
 FREE_FAILURES = 2
@@ -64,6 +65,7 @@ def create_account(*, name: str, email: str, full_name: str, password: str) -> A
     """Create an account; raises NameTaken, also when somebody else is quicker by a moment."""
     db().commit()  # nobody waits for the lock while the password is hashed
     account = Account(
+        id=new_value(f"sub {name.casefold()}", lambda: str(uuid.uuid4())),
         name=name,
         name_key=name.casefold(),
         email=email,

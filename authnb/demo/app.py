@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+from email.utils import formatdate
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from authnb.demo.protocol.client_keys import client_keys
 from authnb.demo.protocol.metadata import TOKEN_EXCHANGE
 from authnb.demo.registration_limits import RegistrationLimits
 from authnb.demo.resource import archive, measurements
+from authnb.demo.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -89,10 +92,12 @@ def create_app(
     one that is none, and for `client_keys` that are of no use.
     """
     _check(redirect_uris)
+    values = Values(settings.seed)
+    new_key = _new_signing_key if settings.seed is None else partial(_signing_key_of, settings.seed)
     with database.sessions.begin() as session:
-        signing_key = _read_signing_key(_setting(session, "signing key", _new_signing_key))
+        signing_key = _read_signing_key(_setting(session, "signing key", new_key), settings, values)
         cookie_key = _setting(session, "cookie key", lambda: secrets.token_urlsafe(32))
-        _register_clients(session, redirect_uris)
+        _register_clients(session, redirect_uris, values)
         _give_keys(session, settings.client_keys or {})
         own = select(Client).where(Client.registration.is_(None))
         clients = {client.id: client for client in session.scalars(own)}
@@ -118,9 +123,10 @@ def create_app(
         clients=clients,
         purge=Purge(database.sessions),
         registration_limits=RegistrationLimits(settings.registrations_per_minute),
-        proof_nonces=ProofNonces(),
+        proof_nonces=ProofNonces(values),
         signing_key=signing_key,
         server=Server(settings),
+        values=values,
     )
     for blueprint in (
         sign_in.pages,
@@ -179,6 +185,8 @@ def _add_headers(response: Response) -> Response:
     if not response.cache_control.public:
         response.headers["Cache-Control"] = "no-store"
     response.headers.extend(HEADERS)
+    if provider().settings.seed is not None:  # a client that goes by our clock finds what we issue valid
+        response.headers["Date"] = formatdate(now(), usegmt=True)
     dpop.add_nonce(response)
     return response
 
@@ -205,13 +213,21 @@ def _new_signing_key() -> str:
     return RSAKey.generate_key(2048).as_pem(private=True).decode()
 
 
-def _read_signing_key(pem: str) -> RSAKey:
+@cache
+def _signing_key_of(_seed: str) -> str:
+    """One for this process: who restarts such a provider has its `kid` still, and may have kept its keys."""
+    return _new_signing_key()
+
+
+def _read_signing_key(pem: str, settings: Settings, values: Values) -> RSAKey:
+    if settings.seed is not None:
+        return RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": values.new("kid", str)})
     key = RSAKey.import_key(pem, {"use": "sig", "alg": "RS256"})
     key.ensure_kid()
     return key
 
 
-def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
+def _register_clients(session: Session, redirect_uris: Collection[str], values: Values) -> None:
     """Three clients: the notebooks' own, which can keep no secret (RFC 8252); a web application; a job for itself."""
     loopback = ("http://127.0.0.1", "http://[::1]", "http://localhost")
     native = " ".join((*(f"{host}/callback" for host in loopback), *redirect_uris))
@@ -237,7 +253,7 @@ def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
             Client(
                 id=JOB_CLIENT_ID,
                 name="Nightly job",
-                secret=secrets.token_urlsafe(32),
+                secret=values.new("client secret of the job", partial(secrets.token_urlsafe, 32)),
                 auth_methods="client_secret_basic client_secret_post",
                 grant_types="client_credentials",
                 redirect_uris="",
@@ -249,7 +265,7 @@ def _register_clients(session: Session, redirect_uris: Collection[str]) -> None:
             Client(
                 id=WEB_CLIENT_ID,
                 name="Web application",
-                secret=secrets.token_urlsafe(32),
+                secret=values.new("client secret of the web application", partial(secrets.token_urlsafe, 32)),
                 auth_methods="client_secret_basic client_secret_post",
                 grant_types="authorization_code refresh_token",
                 redirect_uris=" ".join(f"{host}/authorize" for host in loopback),

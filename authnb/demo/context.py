@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from authnb.demo.database.purge import Purge
     from authnb.demo.proof_nonces import ProofNonces
     from authnb.demo.registration_limits import RegistrationLimits
+    from authnb.demo.values import Values
 
 Secret = TypeVar("Secret", AuthorizationCode, DeviceCode, RefreshToken, AccessToken)
 
@@ -59,6 +60,7 @@ class Settings:
     dpop: Literal["offered", "required"] | None = None
     pushed_requests: Literal["offered", "required"] | None = None
     client_keys: Mapping[str, Any] | None = None
+    seed: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +78,18 @@ class Context:
     proof_nonces: ProofNonces = field(repr=False)
     signing_key: RSAKey = field(repr=False)
     server: AuthorizationServer
+    values: Values = field(repr=False)
 
 
 def provider() -> Context:
     """Give the provider that serves this request."""
     context: Context = current_app.extensions["authnb-demo"]
     return context
+
+
+def new_value(purpose: str, random: Callable[[], str]) -> str:
+    """Give a code, a token or an identifier: what `random` gives, unless the provider was given a seed."""
+    return provider().values.new(purpose, random)
 
 
 def now() -> float:

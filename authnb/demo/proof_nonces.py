@@ -5,6 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from authnb.demo.values import Values
 
 ROTATION = 60.0  # seconds that a nonce is the newest; the one before it stays good for as long again
 MOST_PROOFS = 10_000  # with one nonce, so that memory has a bound
@@ -21,7 +25,7 @@ class ProofReplayed(Exception):
 @dataclass(frozen=True, kw_only=True)
 class _Nonce:
     issued_at: float
-    value: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    value: str
     proofs: set[str] = field(default_factory=set)
 
 
@@ -32,7 +36,8 @@ class ProofNonces:
     there are too many of them, a new nonce begins early: nothing is forgotten that could still be replayed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, values: Values) -> None:
+        self._values = values
         self._newest: _Nonce | None = None
         self._previous: _Nonce | None = None
         self._lock = threading.Lock()
@@ -60,7 +65,8 @@ class ProofNonces:
     def _rotated(self, moment: float) -> _Nonce:
         newest = self._newest
         if newest is None or _age(newest, moment) >= ROTATION or len(newest.proofs) >= MOST_PROOFS:
-            self._previous, newest = newest, _Nonce(issued_at=moment)
+            value = self._values.new("nonce", lambda: secrets.token_urlsafe(24))
+            self._previous, newest = newest, _Nonce(issued_at=moment, value=value)
             self._newest = newest
         return newest
 

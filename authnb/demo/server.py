@@ -62,6 +62,11 @@ class DemoProvider(RunningProvider):
     `pushed_requests` is the same for authorization requests that clients push (RFC 9126). `client_keys` gives clients
     public keys, a JWK set for each client id, by which they authenticate in place of what they had (`private_key_jwt`,
     RFC 7523); given at all, clients may register so, too. ValueError if there is no such client, or a key is of no use.
+
+    `seed` is for documents and lessons: what the provider makes up (codes, tokens, secrets and identifiers of clients,
+    subjects, nonces, `kid`) is then the same in each run and begins with `learn_`, and `Date` is by its clock. So
+    everybody who knows the seed can compute each token and use it: never sign in there as somebody who exists.
+    ValueError with an issuer that is not this computer's, or with a database.
     """
 
     def __init__(
@@ -89,7 +94,10 @@ class DemoProvider(RunningProvider):
         pushed_requests: Literal["offered", "required"] | None = None,
         client_keys: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
+        seed: str | None = None,
     ) -> None:
+        if seed is not None:
+            _check_seed(issuer, database)
         self._database_url = database
         self._port = port
         self._public = _checked(issuer) if issuer else None
@@ -113,6 +121,7 @@ class DemoProvider(RunningProvider):
             dpop=dpop,
             pushed_requests=pushed_requests,
             client_keys=client_keys,
+            seed=seed,
         )
         self._database: Database | None = None
         self._server: Any = None
@@ -211,6 +220,18 @@ class DemoProvider(RunningProvider):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_seed(issuer: str | None, database: str | Path | None) -> None:
+    if issuer and urlsplit(issuer).hostname not in {HOST, "localhost", "::1"}:
+        raise ValueError(
+            f"seed= makes tokens that everybody can compute, and people elsewhere reach {issuer}: leave one of the "
+            "two out."
+        )
+    if database is not None:
+        raise ValueError(
+            "With seed= each start makes the same tokens, so nothing is kept: leave database out."
+        )
 
 
 def _checked(issuer: str) -> str:

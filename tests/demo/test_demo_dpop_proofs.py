@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from authnb.demo import DemoProvider
 from authnb.demo.proof_nonces import MOST_PROOFS, ROTATION, ProofNonces, ProofReplayed, UnknownNonce
+from authnb.demo.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,7 +228,7 @@ class TestNonces:
 
     def test_memory_has_a_bound_and_nothing_that_can_be_replayed_is_forgotten(self) -> None:
         """After so many proofs the nonce is another one, and those with the old ones are refused."""
-        nonces, first = ProofNonces(), ""
+        nonces, first = ProofNonces(Values(None)), ""
         first = nonces.newest(0.0)
         for number in range(MOST_PROOFS):
             nonces.use(first, str(number), 0.0)
@@ -245,13 +246,13 @@ class TestNonces:
 
     def test_an_hour_in_which_nobody_came(self) -> None:
         """The nonce of before is too old then, though there was no other since."""
-        nonces = ProofNonces()
+        nonces = ProofNonces(Values(None))
         nonce = nonces.newest(0.0)
         with pytest.raises(UnknownNonce):
             nonces.use(nonce, "proof", 2 * ROTATION)
 
     def test_a_clock_that_was_put_back(self) -> None:
-        nonces = ProofNonces()
+        nonces = ProofNonces(Values(None))
         nonce = nonces.newest(1000.0)
         with pytest.raises(UnknownNonce):
             nonces.use(nonce, "proof", 10.0)

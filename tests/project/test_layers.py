@@ -33,6 +33,7 @@ LAYERS = [
 ]
 DEMO_LAYERS = [
     "database",
+    "values",
     "registration_limits",
     "proof_nonces",
     "context",

@@ -12,7 +12,7 @@ from authlib.oauth2 import OAuth2Error, rfc7009
 from authlib.oauth2.base import invalid_error_characters
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 
-from authnb.demo.context import find, find_client, now, provider
+from authnb.demo.context import find, find_client, new_value, now, provider
 from authnb.demo.database.models import AccessToken, RefreshToken
 from authnb.demo.protocol import dpop, pushed_requests
 from authnb.demo.protocol.client_assertions import PRIVATE_KEY_JWT, by_assertion
@@ -100,15 +100,15 @@ class Server(AuthorizationServer):
         expires_in: int | None = None,  # noqa: ARG002 - Authlib's signature
         include_refresh_token: bool | None = True,  # noqa: FBT001, FBT002 - Authlib's signature
     ) -> TokenResponse:
-        """RFC 6749 section 5.1; tokens are random and mean nothing to those who read them."""
+        """RFC 6749 section 5.1; tokens mean nothing to those who read them."""
         token = TokenResponse(
             token_type="DPoP" if dpop.issued_to() else "Bearer",
-            access_token=secrets.token_urlsafe(32),
+            access_token=new_value("access token", lambda: secrets.token_urlsafe(32)),
             expires_in=provider().settings.access_token_lifetime,
             scope=scope,
         )
         if include_refresh_token:
-            token["refresh_token"] = secrets.token_urlsafe(32)
+            token["refresh_token"] = new_value("refresh token", lambda: secrets.token_urlsafe(32))
         return token
 
 

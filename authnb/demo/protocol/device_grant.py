@@ -13,7 +13,7 @@ from authlib.oauth2.rfc8628 import AuthorizationPendingError, ExpiredTokenError,
 from flask import g
 from sqlalchemy import or_, update
 
-from authnb.demo.context import changed, db, find, now, provider
+from authnb.demo.context import changed, db, find, new_value, now, provider
 from authnb.demo.database.models import Account, Client, DeviceCode, digest
 from authnb.demo.protocol.metadata import AUTH_METHODS
 from authnb.demo.protocol.resources import requested, target
@@ -81,6 +81,14 @@ class DeviceAuthorizationEndpoint(rfc8628.DeviceAuthorizationEndpoint):
         """The codes, for the APIs in the request (RFC 8707)."""
         g.device_resource = requested(request)  # not on self, which all threads share
         return super().create_endpoint_response(request)
+
+    def generate_device_code(self) -> str:
+        """Give a new device code."""
+        return new_value("device code", super().generate_device_code)
+
+    def generate_user_code(self) -> str:
+        """Give a new user code (RFC 8628 section 6.1)."""
+        return provider().values.new_user_code(super().generate_user_code)
 
     def get_verification_uri(self) -> str:
         """Where the person enters the code."""

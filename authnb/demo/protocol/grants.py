@@ -10,7 +10,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, Unaut
 from sqlalchemy import insert
 
 from authnb.demo.accounts import signed_in
-from authnb.demo.context import changed, find, now, provider
+from authnb.demo.context import changed, find, new_value, now, provider
 from authnb.demo.database.models import AccessToken, Account, AuthorizationCode, RefreshToken, digest
 from authnb.demo.protocol import dpop
 from authnb.demo.protocol.metadata import AUTH_METHODS, TOKEN_EXCHANGE
@@ -29,6 +29,10 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
 
     request: Any
     TOKEN_ENDPOINT_AUTH_METHODS: list[str] = AUTH_METHODS
+
+    def generate_authorization_code(self) -> str:
+        """Give a new code."""
+        return new_value("code", super().generate_authorization_code)
 
     def save_authorization_code(self, code: str, request: Any) -> None:
         """Keep the code, and the person's yes it stands for."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc import jwt
 
-from authnb.demo.context import now, provider
+from authnb.demo.context import new_value, now, provider
 from authnb.demo.protocol import dpop
 from authnb.demo.protocol.resources import resources
 
@@ -28,7 +28,7 @@ def jwt_access_token(
         "scope": token["scope"],
         "iat": issued_at,
         "exp": issued_at + token["expires_in"],
-        "jti": secrets.token_urlsafe(16),
+        "jti": new_value("jti", lambda: secrets.token_urlsafe(16)),
     }
     if authorization and authorization.account_id:
         claims["auth_time"] = int(authorization.auth_time)

@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from werkzeug.datastructures import MultiDict
 
 from authnb.demo.accounts import signed_in
-from authnb.demo.context import changed, db, now, provider
+from authnb.demo.context import changed, db, new_value, now, provider
 from authnb.demo.database.models import PushedRequest, digest
 from authnb.demo.protocol import dpop
 from authnb.demo.protocol.metadata import AUTH_METHODS
@@ -75,7 +75,7 @@ def push() -> Response:
     except OAuth2Error as error:
         error.redirect_uri = None  # section 2.3: the client hears of it here
         return cast("Response", server.handle_error_response(pushed, error))
-    request_uri = PREFIX + secrets.token_urlsafe(32)
+    request_uri = _new_request_uri()
     changed(
         _NEW,
         digest=digest(request_uri),
@@ -140,6 +140,10 @@ def current() -> PushedRequest | None:
     return pushed
 
 
+def _new_request_uri() -> str:
+    return PREFIX + new_value("request_uri", lambda: secrets.token_urlsafe(32))
+
+
 def _find() -> PushedRequest:
     """The one whose reference is in the URL, opened or not; it must be the client's (section 4)."""
     named = [request.args.getlist(name) for name in ("request_uri", "client_id")]
@@ -159,7 +163,7 @@ def open_here() -> str | None:
     pushed = current()
     if pushed is None or pushed.opened_at is not None:
         return None
-    request_uri = PREFIX + secrets.token_urlsafe(32)
+    request_uri = _new_request_uri()
     values = {"digest": digest(request_uri), "opened_at": now(), "expires_at": now() + OPENED_LIFETIME}
     if not changed(_OPEN.values(**values), which=pushed.digest):
         raise InvalidRequestURIError("The 'request_uri' was used before.")

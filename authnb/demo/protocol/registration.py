@@ -18,7 +18,7 @@ from authlib.oauth2 import OAuth2Error, rfc7591, rfc7592
 from authlib.oauth2.rfc6750 import InvalidTokenError
 from sqlalchemy import delete, func, select
 
-from authnb.demo.context import changed, db, now, provider
+from authnb.demo.context import changed, db, new_value, now, provider
 from authnb.demo.database.loopback import without_loopback_port
 from authnb.demo.database.models import (
     AccessToken,
@@ -70,13 +70,14 @@ class RegistrationEndpoint(rfc7591.ClientRegistrationEndpoint):
 
     def generate_client_info(self, request: Any) -> dict[str, Any]:  # noqa: ARG002 - Authlib's signature
         """Section 3.2.1; there is no secret, for a notebook can keep none (RFC 8252 section 8.4)."""
-        return {"client_id": secrets.token_urlsafe(16), "client_id_issued_at": int(now())}
+        client_id = new_value("client_id", lambda: secrets.token_urlsafe(16))
+        return {"client_id": client_id, "client_id_issued_at": int(now())}
 
     def save_client(
         self, client_info: dict[str, Any], client_metadata: dict[str, Any], request: Any
     ) -> Client:
         """Keep it, with the digest of its registration access token."""
-        request.credential = secrets.token_urlsafe(32)
+        request.credential = new_value("registration access token", lambda: secrets.token_urlsafe(32))
         client = Client(
             id=client_info["client_id"],
             secret=None,
