@@ -10,7 +10,7 @@ const idIn = (storage) => {
     return id; // in a sandboxed frame
   }
 };
-// Of the browser and the page, also after a reload. No secret and no boundary: every page may run code in the kernel
+// Of the browser and the page, also after a reload. No secret: every page may run code in the kernel
 const pageId = () => `${idIn("localStorage")}.${idIn("sessionStorage")}`;
 
 const createFloating = (render) => {

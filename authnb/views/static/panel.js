@@ -66,7 +66,7 @@ const serverConfig = () => {
 const interrupt = async ({ kernel, marimo }) => {
   for (let tries = 0; marimo; tries++) {
     const button = document.querySelector("[data-testid=interrupt-button]:not(.inactive-button)");
-    if (button || tries > 9) return button.click(); // inactive at first
+    if (button || tries > 9) return button.click(); // first inactive
     await new Promise((done) => setTimeout(done, 100));
   }
   const { baseUrl, headers } = serverConfig();
@@ -111,9 +111,9 @@ export default () => {
       },
     };
 
-    const cancel = (button) => {
+    const cancel = () => {
       const { waits, clicks_unheard, busy } = ui.card;
-      const escalate = () => interrupt(ui.card).catch(() => button.after(h("p", {}, busy)));
+      const escalate = () => interrupt(ui.card).catch(() => draw((ui.busy = busy)));
       if (!waits || !busy) return;
       if (clicks_unheard) escalate();
       else cancelling = { since: performance.now(), escalate };
@@ -131,9 +131,9 @@ export default () => {
       if (!action || control.ariaDisabled) return;
       ui.send({ ...control.dataset });
       ui.setPending(control);
-      if (action === "cancel") cancel(control);
+      if (action === "cancel") cancel();
     });
-    // Middle button, or right one to copy
+    // Middle or right button
     root.addEventListener("auxclick", ({ target }) => target.closest("a") && ui.send({ action: "opened" }));
     root.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -152,8 +152,9 @@ export default () => {
 
     const draw = () => {
       const card = (ui.card = cardOf(model, floating));
-      const json = JSON.stringify(card);
       const changed = root.dataset.phase !== card.phase;
+      if (changed) ui.busy = "";
+      const json = JSON.stringify([card, ui.busy]);
       const pasting = !changed && body.querySelector("[name=address]")?.value;
       const tick = () => ui.ticks.forEach((update) => update(Math.max(0, (deadline - performance.now()) / 1000), total));
       root.dataset.panel = panelId;
@@ -169,7 +170,7 @@ export default () => {
       badge.replaceChildren(picture || card.badge);
       ui.ticks.clear();
       if (card.phase !== "sign_up") ui.form = null;
-      body.replaceChildren(...card.body.map((node) => createNode(ui, node)));
+      body.replaceChildren(...card.body.map((node) => createNode(ui, node)), ui.busy);
       if (opened) body.querySelector("details")?.setAttribute("open", "");
       tick();
       ui.announce(`${card.title}. ${card.text}`);
