@@ -73,3 +73,4 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ |= dict.fromkeys(FOR_INSTALLERS, proxy)
     if config.getoption("nbval", default=False) or config.getoption("nbval_lax", default=False):
         os.environ["BROWSER"] = f'"{sys.executable}" -m authnb.demo.person %s'
+        config.option.nbval_sanitize_with = str(ROOT / "tests" / "kit" / "sanitize.cfg")

@@ -1,7 +1,7 @@
 """Run the notebooks and store their outputs: ``python tests/kit/execute_notebooks.py NOTEBOOK…``.
 
 The scripted person signs in (``BROWSER``). Parts of outputs that change from run to run, such as times and widget
-state, are removed; `test_notebooks.py` checks the committed files.
+state, are removed. A notebook whose outputs hold a secret, or what changes from run to run, is not stored.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from notebook_outputs import findings, texts
 
 PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
 METADATA = {
@@ -32,6 +33,8 @@ def execute(path: Path) -> None:
         cell.metadata = {key: cell.metadata[key] for key in ("tags",) if key in cell.metadata}
         for output in cell.get("outputs", []):
             clean(output)
+    if found := findings(texts(notebook)):
+        raise SystemExit(f"{path} is as it was; its outputs hold what they must not: {', '.join(found)}")
     nbformat.write(notebook, path)
 
 

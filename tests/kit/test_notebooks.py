@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from nbval.plugin import get_sanitize_patterns
+from notebook_outputs import findings, texts
+
+import authnb
+from authnb.demo import DemoProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -20,32 +30,66 @@ WITH_OTHER_LIBRARIES = {
     "13_workers.ipynb": ("distributed", "WORKERS_NOTEBOOK", "CLUSTERS_PY"),
 }
 
-NEVER = {
-    "a JSON Web Token": r"eyJ[\w-]{10,}\.",
-    "a bearer header": r"[Bb]earer [\w.~+/-]{16,}",
-    "a state, code or verifier": r"\b(state|code|code_verifier|nonce)=[\w%.~-]{8,}",
-    "a port": r"(127\.0\.0\.1|localhost):\d+",
-    "an object's address": r"at 0x[0-9a-f]{6,}",
-    "a path of a machine": r"(/home/|/root/|/tmp/|/work/|/Users/|[A-Z]:\\\\)",
-}
 
-
-def outputs(notebook: Any) -> str:
-    return "\n".join(
-        str(output)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if "image/png" not in output.get("data", {})
-    )
+@pytest.fixture(scope="module")
+def kit() -> Iterator[ModuleType]:
+    """The module of the notebooks, as they import it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "notebooks")
+        yield importlib.import_module("kit")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_outputs_hold_nothing_secret_and_nothing_random(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    for what, pattern in NEVER.items():
-        assert not re.search(pattern, outputs(notebook)), what
+    assert findings(texts(notebook)) == []
     assert "widgets" not in notebook.metadata
+
+
+def sign_in(demo: DemoProvider) -> tuple[dict[str, Any], str]:
+    """The token response of a sign-in, and the address that the person opened."""
+    login = authnb.login(demo.issuer, client_id=demo.client_id, mode="loopback", view=None)
+    address = login.verification().uri
+    demo.visit(address)
+    with login.wait(30) as session:
+        return {name: value for name, value in session.token.items() if name != "userinfo"}, address
+
+
+def test_what_the_provider_of_the_kit_makes_is_shown(kit: ModuleType) -> None:
+    with kit.provider() as demo:
+        token, _ = sign_in(demo)
+        shown = repr(kit.show(token))
+        code = "learn_SZP5XEJOqeh4qEmo87f-A4OLpRqiQP5k"
+        callback = repr(kit.show(f"{demo.issuer}/callback?state=af0ifjsldkj&code={code}&iss={demo.issuer}"))
+    assert token["access_token"] in shown
+    assert token["id_token"].rpartition(".")[0] in shown
+    assert callback.splitlines()[1:3] == ["  ?state=af0ifjsldkj", f"  &code={code}"]
+    assert findings(f"{shown}\n{callback}") == []
+    assert findings(token["id_token"]) != []  # whoever has the signature has the token
+
+
+def test_what_another_provider_makes_is_found(kit: ModuleType) -> None:
+    with DemoProvider() as demo:
+        token, address = sign_in(demo)
+    secrets = [token["access_token"], token["refresh_token"], token["id_token"], kit.query(address)["state"]]
+    unsigned = token["id_token"].rpartition(".")[0] + ".…"
+    others = [f"Authorization: Bearer {secrets[0]}", address, unsigned, "http://127.0.0.1:51234/callback"]
+    assert [text for text in secrets + others if not findings(text)] == []
+    hidden = repr(kit.show(token))
+    assert not any(secret in hidden for secret in secrets)
+
+
+def test_ports_and_times_are_left_out_when_outputs_are_compared_and_values_are_not() -> None:
+    patterns = get_sanitize_patterns((ROOT / "tests" / "kit" / "sanitize.cfg").read_text(encoding="utf-8"))
+
+    def compared(port: int, moment: int, code: str) -> str:
+        text = f"http://127.0.0.1:{port}/a?b=http%3A%2F%2Flocalhost%3A{port}&code={code} 'iat': {moment}, {moment}.5"
+        for pattern, replacement in patterns:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    assert compared(20123, 1772442000, "learn_a") == compared(51234, 1796000000, "learn_a")
+    assert compared(20123, 1772442000, "learn_a") != compared(20123, 1772442000, "learn_b")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
