@@ -1,4 +1,4 @@
 """What was said over HTTP, redacted: as a table, a sequence diagram, a report.
 
-Imports `transport` and `errors`.
+Imports `oauth`, `transport` and `errors`.
 """

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from authnb.compat import register_fork_aware
 from authnb.recording.redact import Exchange, Redactor
+from authnb.recording.replay_build import build_replay
+from authnb.recording.replay_signature import Signatures
 from authnb.recording.show import as_html, as_mermaid, as_text
 from authnb.transport.exchange import HTTPExchange, observe, observers
 from authnb.transport.http import is_loopback
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import requests
+
+    from authnb.recording.replay import Replay
 
 S = TypeVar("S", bound="requests.Session")
 
@@ -68,6 +72,7 @@ class Recording:
         # Dropped at the first exchange with anything but the provider for learning
         self._revealed: list[Exchange] | None = [] if reveal else None
         self._revealer = Redactor(reveal=True)
+        self._signatures = Signatures()
         self._reveal = reveal
         self._clients: set[str] = set()  # redirect URIs, on which the browser reaches the client
 
@@ -116,6 +121,18 @@ class Recording:
         path.write_text("\n".join(lines), encoding="utf-8")
         return path
 
+    def _replays(self) -> tuple[Replay, Replay | None]:
+        """The replay of the exchanges so far: without secrets, and with the values where the recording shows them.
+
+        Both have the same hops. Raises `AuthnbError` if nothing was recorded.
+        """
+        with self._lock:
+            redacted = tuple(self._redacted)
+            revealed = None if self._revealed is None else tuple(self._revealed)
+            signature_of = self._signatures.of
+        shown = None if revealed is None else build_replay(revealed, signature_of)
+        return build_replay(redacted, signature_of), shown
+
     def __repr__(self) -> str:
         return "\n".join(filter(None, [self._notice(), as_text(self.exchanges)]))
 
@@ -151,8 +168,10 @@ class Recording:
             _put(self._redacted, redacted, position)
             if self._revealed is not None and self._may_reveal(exchange, receiver):
                 _put(self._revealed, self._revealer.exchange(number, exchange, receiver), position)
-            else:
+                self._signatures.add(number, exchange)
+            elif self._revealed is not None:
                 self._revealed = None
+                self._signatures = Signatures()
 
     def _position_of(self, exchange: HTTPExchange, receiver: str) -> int | None:
         """The position of this exchange, if the other end already recorded it."""

@@ -1,0 +1,64 @@
+"""A replay from the exchanges of a recording."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from authnb.errors import AuthnbError
+from authnb.recording.replay import Replay
+from authnb.recording.replay_defences import defences_of
+from authnb.recording.replay_facts import facts_of
+from authnb.recording.replay_hops import hops_of, parties_of
+from authnb.recording.replay_signature import unchecked
+from authnb.recording.replay_texts import NOT_REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from authnb.recording.redact import Exchange
+    from authnb.recording.replay import Hop, Signature
+
+_TITLES = {
+    "finished": "Your sign-in{at}, step by step",
+    "refused": "A sign-in{at} that was refused, step by step",
+    "unfinished": "A sign-in{at} that has not come to its end, step by step",
+    "other": "What was said{at}, step by step",
+}
+_OF_A_SIGN_IN = {"response_type", "request_uri", "device_code", "grant_type"}
+
+
+def build_replay(
+    exchanges: Sequence[Exchange], signature_of: Callable[[Exchange], Signature] = unchecked
+) -> Replay:
+    """The replay of these exchanges, of which ``signature_of`` tells the signatures of ID tokens.
+
+    Values stand in it only where the exchanges have them. Raises `AuthnbError` if there is none.
+    """
+    if not exchanges:
+        raise AuthnbError(
+            "nothing_recorded",
+            "There is nothing to replay: the recording is empty. Sign in inside its block, 'with authnb.record() as "
+            "recording:', and call recording.replay() after it.",
+        )
+    hops = hops_of(exchanges, signature_of)
+    outcome = _outcome(hops)
+    hosts = [urlsplit(each.address).netloc for each in exchanges if each.receiver == "provider"]
+    return Replay(
+        title=_TITLES[outcome].format(at=f" at {hosts[0]}" if hosts else ""),
+        outcome=outcome,
+        parties=parties_of(exchanges),
+        hops=hops,
+        defences=defences_of(facts_of(hops)),
+    )
+
+
+def _outcome(hops: Sequence[Hop]) -> str:
+    """How the sign-in ended: by the tokens, else by what came last of it."""
+    names = [{each.name for each in hop.parameters} for hop in hops]
+    if any("access_token" in each for each in names):
+        return "finished"
+    if not any(each & _OF_A_SIGN_IN for each in names):
+        return "other"
+    errors = [each.value for hop in hops for each in hop.parameters if each.name == "error"]
+    return "refused" if errors and errors[-1] not in NOT_REFUSED else "unfinished"

@@ -1,0 +1,158 @@
+"""What each message of a recording is called and says, by the kind of its exchange."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from authnb.recording.known import endpoint_of
+from authnb.recording.replay_texts import ERRORS, NOT_REFUSED, REQUESTS, RESPONSES
+from authnb.transport.exchange import HTTPExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from authnb.recording.redact import Exchange, Value
+
+_GRANTS = {
+    "authorization_code": "code_grant",
+    "refresh_token": "refresh_grant",
+    "client_credentials": "client_grant",
+    "urn:ietf:params:oauth:grant-type:device_code": "device_grant",
+    "urn:ietf:params:oauth:grant-type:token-exchange": "exchange_grant",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """The title of a message and one sentence on what happens and why."""
+
+    title: str
+    says: str
+
+
+def named(values: Sequence[Value]) -> dict[str, str]:
+    """What is shown of parameters, by name."""
+    return {value.name: value.shown for value in values}
+
+
+def kinds_of(exchanges: Sequence[Exchange]) -> tuple[str, ...]:
+    """The kind of each exchange, finer than its endpoint: which page, which grant."""
+    kinds: list[str] = []
+    for exchange in exchanges:
+        kind = _kind_of(exchange)
+        again = kind == "authorization" and _asks_anew(exchange, exchanges[: len(kinds)], kinds)
+        kinds.append("consent_page" if again else kind)
+    return tuple(kinds)
+
+
+def _asks_anew(exchange: Exchange, before: Sequence[Exchange], kinds: Sequence[str]) -> bool:
+    """Whether the browser comes back to an authorization request that it made already, now signed in."""
+    asked = {value for value in exchange.sent if value.name != "Cookie"}
+    earlier = [each for each, kind in zip(before, kinds, strict=True) if kind == "authorization"]
+    return bool(earlier) and asked <= {*earlier[-1].sent}
+
+
+def _kind_of(exchange: Exchange) -> str:
+    sent, received = named(exchange.sent), named(exchange.received)
+    path = urlsplit(exchange.address).path.lower()
+    if "/.well-known/oauth-protected-resource" in path:
+        return "resource_metadata"
+    if exchange.receiver == "API":
+        return "api"
+    if exchange.sender == "browser":
+        return "callback" if exchange.receiver == "client" else _page(exchange.method, path, sent)
+    plain = HTTPExchange(sender=exchange.sender, method=exchange.method, url=exchange.address)
+    endpoint = endpoint_of(plain, exchange.receiver, sent, received) or "unknown"
+    return _GRANTS.get(sent.get("grant_type", ""), "other_grant") if endpoint == "token" else endpoint
+
+
+def _page(method: str, path: str, sent: Mapping[str, str]) -> str:
+    """What the browser does at the provider."""
+    words = {*re.split(r"[^a-z]+", path)}
+    posted = method == "POST"
+    rules = (
+        (posted and any("password_" in name for name in sent), "sign_up"),
+        (posted and any("password" in name for name in sent), "password"),
+        (posted and ("decision" in sent or "consent" in words), "decision"),
+        (posted, "form"),
+        ("response_type" in sent or "request_uri" in sent, "authorization"),
+        (words & {"logout", "endsession", "signout"}, "logout"),
+        ("user_code" in sent or "device" in words, "device_page"),
+        (words & {"signup", "register", "join"}, "sign_up_page"),
+        (words & {"login", "signin", "authenticate"}, "sign_in_page"),
+    )
+    return next((kind for applies, kind in rules if applies), "page")
+
+
+def request_of(exchange: Exchange, kind: str) -> Message:
+    """The request of an exchange, in words."""
+    title, says = REQUESTS.get(kind, REQUESTS["unknown"])
+    sent = named(exchange.sent)
+    if kind == "callback" and "error" in sent:
+        says = f"The redirect leads your browser to the notebook, with an error in place of a code. {_error(sent)}"
+    elif kind == "code_grant" and "code_verifier" not in sent:
+        says = "The notebook asks the provider directly, past the browser. Without PKCE, anybody with the code could."
+    elif kind == "authorization" and "request_uri" in sent:
+        says = "The address holds only a reference: what is asked for went to the provider before, past the browser."
+    elif kind == "api":
+        says = _api_request(sent)
+    return Message(title=title, says=says)
+
+
+def _api_request(sent: Mapping[str, str]) -> str:
+    scheme = sent.get("Authorization", "").partition(" ")[0].lower()
+    if scheme == "dpop":
+        return (
+            "The notebook sends the access token, and a proof that it has the key that the token is bound to."
+        )
+    if scheme == "bearer":
+        return "The notebook sends the access token: whoever holds it is served."
+    return "The notebook asks the API for data; the recording shows no token in this request."
+
+
+def response_of(exchange: Exchange, kind: str) -> Message:
+    """The response of an exchange, in words."""
+    received = named(exchange.received)
+    if exchange.error is not None:
+        return Message(title="No usable answer", says=f"The request failed ({exchange.error}).")
+    if exchange.sender == "browser" and {"Location", "error"} <= received.keys():
+        return Message(
+            title="The provider sends your browser back with an error",
+            says=f"The redirect carries an error in place of a code. {_error(received)}",
+        )
+    if exchange.sender == "browser" and {"Location", "code"} <= received.keys():
+        return Message(
+            title="The provider sends your browser back with a code",
+            says="The tokens do not travel through the browser: the redirect carries a code, which the notebook "
+            "exchanges for them, once and soon.",
+        )
+    if "error" in received:
+        title = NOT_REFUSED.get(received["error"], f"Refused: {received['error']}")
+        return Message(title=title, says=_error(received))
+    return _by_status(exchange, kind)
+
+
+def _by_status(exchange: Exchange, kind: str) -> Message:
+    status = exchange.status
+    if kind == "api" and status == HTTPStatus.UNAUTHORIZED:
+        return Message(
+            title="The API asks for a token",
+            says="The API does not answer without an access token that is good here, and says so in its challenge.",
+        )
+    if kind == "api" and status == HTTPStatus.FORBIDDEN:
+        return Message(title="The API refuses", says="The token does not allow this.")
+    if status is not None and status >= HTTPStatus.BAD_REQUEST:
+        party = "API" if exchange.receiver == "API" else "provider"
+        return Message(title=f"HTTP status {status}", says=f"The {party} does not do what was asked.")
+    title, says = RESPONSES.get(kind, RESPONSES["unknown"])
+    if kind == "code_grant" and "code_verifier" not in named(exchange.sent):
+        says = "The code is good: the tokens go to the notebook itself, and the browser never sees them."
+    return Message(title=title, says=says)
+
+
+def _error(values: Mapping[str, str]) -> str:
+    return ERRORS.get(values["error"], "The provider refuses, with an error code of its own.")
