@@ -18,9 +18,11 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+from urllib.request import urlopen
 
 import waitress
 from authnb.demo import DemoProvider, PortInUse
+from apps import app, text_of  # notebooks call them as kit.app and kit.text_of
 from flask import Flask, request
 from predict import compare, predict  # notebooks call them as kit.predict and kit.compare
 from waitress import wasyncore
@@ -207,11 +209,12 @@ class Callback:
 
 
 def frame(served: Served, height: int = 160) -> Any:
-    """The application in a frame of the notebook; a line of text in a non-interactive run."""
+    """The application in a frame of the notebook; the text of its page where nobody sees a frame."""
     from authnb.signin.environment import current_environment
 
     if current_environment().front_end != "notebook":
-        return "(In JupyterLab the application is shown here.)"
+        with urlopen(served.url, timeout=10) as page:
+            return Shown(text_of(page.read().decode()))
     from IPython.display import IFrame
 
     return IFrame(served.url, "100%", height)

@@ -1,7 +1,7 @@
 def is_ours(path):
-    if not path or not path.startswith("/") or path.startswith("//"):
+    if not path or not path.startswith("/"):
         return False
-    return all(" " < sign != "\\" for sign in path)  # browsers drop tabs and line ends, and read a backslash as a slash
+    return not path.startswith(("//", "/\\"))  # both name another host
 
 
 checks.safe_next(is_ours)
