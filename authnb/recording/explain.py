@@ -9,7 +9,18 @@ _BASES = {
     "Core": "https://openid.net/specs/openid-connect-core-1_0.html",
     "Discovery": "https://openid.net/specs/openid-connect-discovery-1_0.html",
     "Logout": "https://openid.net/specs/openid-connect-rpinitiated-1_0.html",
-    "Create": "https://openid.net/specs/openid-connect-prompt-create-1_0.html",
+    "Create": "https://openid.net/specs/openid-connect-prompt-create-1_0.html#section-{section}",
+}
+# Of specifications whose sections are not linked by number
+_ANCHORS = {
+    "Core 2": "IDToken",
+    "Core 3.1.2.1": "AuthRequest",
+    "Core 3.1.3.6": "CodeIDToken",
+    "Core 3.1.3.7": "IDTokenValidation",
+    "Core 5.1": "StandardClaims",
+    "Discovery 3": "ProviderMetadata",
+    "Logout 2": "RPLogout",
+    "Logout 2.1": "OPMetadata",
 }
 
 
@@ -24,10 +35,9 @@ class Explanation:
     @property
     def link(self) -> str:
         """The URL of the section."""
-        parts = self.source.split()
-        if parts[0] == "RFC":
-            return _BASES["RFC"].format(number=parts[1], section=parts[2])
-        return _BASES[parts[0]]
+        name, *numbers = self.source.split()
+        address = _BASES[name].format(number=numbers[0], section=numbers[-1])
+        return f"{address}#{_ANCHORS[self.source]}" if self.source in _ANCHORS else address
 
 
 def _table(text: str, *, public: bool) -> dict[str, Explanation]:

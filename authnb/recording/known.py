@@ -151,8 +151,13 @@ def endpoint_of(
 
 
 def may_be_shown(endpoint: str, name: str, value: Any) -> bool:
-    """Whether this value is of the type expected under this name at this endpoint."""
+    """Whether this value is expected under this name at this endpoint."""
     if name not in _NAMES[endpoint] | _HEADERS:
         return False
+    return is_of_its_type(name, value)
+
+
+def is_of_its_type(name: str, value: Any) -> bool:
+    """Whether this value is of the type expected under this name."""
     default = _is_address if name.endswith(("_endpoint", "_uri")) else _is_words
     return _TYPES.get(name, default)(value)

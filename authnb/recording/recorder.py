@@ -15,6 +15,7 @@ from authnb.compat import register_fork_aware
 from authnb.recording.redact import Exchange, Redactor
 from authnb.recording.replay_build import build_replay
 from authnb.recording.replay_signature import Signatures
+from authnb.recording.report import read_report
 from authnb.recording.show import as_html, as_mermaid, as_text
 from authnb.transport.exchange import HTTPExchange, observe, observers
 from authnb.transport.http import is_loopback
@@ -132,6 +133,16 @@ class Recording:
             signature_of = self._signatures.of
         shown = None if revealed is None else build_replay(revealed, signature_of)
         return build_replay(redacted, signature_of), shown
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recording:
+        """The recording of a report that `save` wrote, on any machine: to look at, and to `replay`.
+
+        Raises OSError if the file cannot be read, and `AuthnbError` if it is no report.
+        """
+        recording = cls()
+        recording._redacted.extend(read_report(Path(path)))
+        return recording
 
     def __repr__(self) -> str:
         return "\n".join(filter(None, [self._notice(), as_text(self.exchanges)]))

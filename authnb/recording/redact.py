@@ -1,6 +1,7 @@
 """Redaction of recorded exchanges with a provider: names are kept, values only where they are known to be harmless.
 
-Of calls to an API, and to endpoints that are not known, only method, origin and status remain.
+Of calls to an API, and to endpoints that are not known, only method, origin and status remain, and whether there was
+a token, a proof or a challenge.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _RESPONSE_HEADERS = (
     "Cache-Control",
     "Set-Cookie",
 )
+_OF_ANY_CALL = {"Authorization", "DPoP", "WWW-Authenticate", "DPoP-Nonce"}
+_SCHEMES = {"bearer", "dpop", "basic"}
 _TIMES = {"exp", "iat", "auth_time"}
 _MAX_MEMBERS = 60  # shown of one JSON object
 _MAX_LENGTH = 200  # characters shown of one value
@@ -94,7 +97,10 @@ class Redactor:
         endpoint = endpoint_of(exchange, receiver, dict(sent), dict(received))
         address = exchange.url.partition("?")[0].partition("#")[0]
         if endpoint is None and not self._reveal:  # paths, parameters and even their names may be personal
-            address, sent, received, id_token, endpoint = _origin(address), [], [], [], "userinfo"
+            address, id_token, endpoint = _origin(address), [], "userinfo"
+            sent, received = (
+                [pair for pair in pairs if pair[0] in _OF_ANY_CALL] for pairs in (sent, received)
+            )
         endpoint = endpoint or "userinfo"
         return Exchange(
             number=number,
@@ -122,8 +128,8 @@ class Redactor:
         if self._reveal:
             return printable(value, 2000)
         if name == "Authorization":
-            scheme, _, rest = str(value).partition(" ")
-            return f"{scheme} {length(rest)}"
+            scheme, _, rest = str(value).partition(" ")  # or, of servers of their own kind, a secret alone
+            return f"{scheme} {length(rest)}" if scheme.lower() in _SCHEMES else length(value)
         if name == "error_description" and isinstance(value, str):
             value = self._text(value)  # without known secrets
         if not may_be_shown(endpoint, name, value):  # the length of a password helps to guess it

@@ -272,7 +272,11 @@ def test_calls_of_other_clients_are_recorded(demo: DemoProvider, storage: Memory
         session.get("/stations")
     statuses = [("GET", 200), ("GET", 400), ("POST", 405), ("GET", 200)]
     assert told(recording) == [("API", method, "127.0.0.1:PORT", status) for method, status in statuses]
-    assert not any(exchange.sent or exchange.received for exchange in recording.exchanges)
+    for exchange in recording.exchanges:
+        assert [(each.name, each.shown) for each in exchange.sent] == [
+            ("Authorization", "Bearer [43 characters]")
+        ]
+        assert {(each.name, each.shown[0]) for each in exchange.received} <= {("WWW-Authenticate", "[")}
     for secret in ("a-secret-of-mine", session.token["access_token"]):
         assert secret not in recording._repr_html_() + repr(recording.exchanges)
 

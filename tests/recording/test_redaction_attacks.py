@@ -69,6 +69,28 @@ def test_an_api_call_that_looks_like_a_providers_is_still_one(
     assert [each.receiver for each in recording.exchanges] == ["API"]
 
 
+@pytest.mark.parametrize("path", ["/token", "/patients"])
+def test_a_secret_alone_in_authorization_is_no_scheme(server: Server, path: str) -> None:
+    """What stands before the first space is shown, so it has to be a scheme that is known."""
+    with authnb.record() as recording, requests.Session() as session:
+        form = {"grant_type": "refresh_token"}
+        for secret in ("sk-4f1", "sk-4f1 Ada"):
+            headers = {"Authorization": secret}
+            recording.watch(session).post(f"{server.url}{path}", form, headers=headers, timeout=20)
+    assert "sk-4f1" not in shown(recording)
+
+
+def test_a_known_scheme_is_shown(server: Server) -> None:
+    with authnb.record() as recording, requests.Session() as session:
+        headers = {"Authorization": "Bearer at-1", "DPoP": "a.b.c"}
+        recording.watch(session).get(f"{server.url}/patients", headers=headers, timeout=20)
+    ((exchange,)) = recording.exchanges
+    assert [(each.name, each.shown) for each in exchange.sent] == [
+        ("Authorization", "Bearer [4 characters]"),
+        ("DPoP", "[5 characters]"),
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "DPoP", "dpop"])
 def test_a_call_by_hand_with_an_access_token_is_an_apis(server: Server, scheme: str) -> None:
     """Whichever scheme sends the token (RFC 6750 section 2.1, RFC 9449 section 7.1)."""

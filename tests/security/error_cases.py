@@ -209,6 +209,13 @@ def foreign_origin(_: ErrorCase) -> AuthnbError:
     return raised(lambda: session.get("https://elsewhere.example/data"))
 
 
+def invalid_report(case: ErrorCase) -> AuthnbError:
+    """A file is loaded that `Recording.save` did not write."""
+    path = case.folder / "shopping.md"
+    path.write_text("- bread", encoding="utf-8")
+    return raised(lambda: authnb.Recording.load(path))
+
+
 def insecure_transport(_: ErrorCase) -> AuthnbError:
     """The token would go where it can be read on the way."""
     session = authnb.Session(CLIENT, token={"access_token": "at", "token_type": "Bearer"})

@@ -16,6 +16,7 @@ from error_cases import ACCOUNT, raised  # noqa: E402 - the same
 
 import authnb  # noqa: E402 - the same
 from authnb.oauth.error_responses import REMEDIES  # noqa: E402 - the same
+from authnb.recording.replay_build import build_replay  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -194,6 +195,11 @@ ERRORS: dict[str, Known] = {
     "other_person": Known(
         lambda case: error_cases.step_up(case, {"sub": "grace"}, scope="measurements:read"),
         "The browser was signed in as somebody else. Try again in the panel asks the provider who it is.",
+    ),
+    "nothing_recorded": Known(lambda _: raised(lambda: build_replay(())), ""),
+    "invalid_report": Known(
+        error_cases.invalid_report,
+        "Lines that are damaged are passed over, as long as there is one exchange.",
     ),
     "unexpected": Known(
         error_cases.unexpected, "It never happens where authnb is right; the text says where it was not."
