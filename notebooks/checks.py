@@ -729,5 +729,54 @@ def why_not(why: Any) -> None:
     ensure(all(of(without=name) == name for name in good), "A claim that is not there is wrong, too.")
 
 
+# 15_the_api_tells
+
+
+@exercise(
+    "15",
+    hint="Give the address of an API's document: between the host and the path, which stays.",
+    praise="Each API of a host has a document of its own (RFC 9728, 3.1).",
+)
+def where_to_look(address: Any) -> None:
+    place = "/.well-known/oauth-protected-resource"
+    for api, right, why in (
+        ("https://data.example/v1", f"https://data.example{place}/v1", "It stands between the host and the path."),
+        ("https://data.example", f"https://data.example{place}", "An API without a path has it at the host."),
+        ("https://data.example/", f"https://data.example{place}", "A final slash does not count."),
+        ("https://data.example/v1/", f"https://data.example{place}/v1", "A final slash does not count."),
+        ("https://data.example:8443/a/b", f"https://data.example:8443{place}/a/b", "Keep the port, and the whole path."),
+        ("https://data.example/v1?of=lab", f"https://data.example{place}/v1?of=lab", "A query stays at the end."),
+        ("http://127.0.0.1:5000/https", f"http://127.0.0.1:5000{place}/https", "Take the address apart with urlsplit."),
+    ):
+        ensure(address(api) == right, f"{why} It is wrong for {api}.")
+
+
+@exercise(
+    "15",
+    hint="Give the authorization servers of a document that may be used, else an empty list.",
+    praise="Two comparisons, and whoever copies a document has nothing.",
+)
+def whom_to_trust(trusted: Any) -> None:
+    api, servers = "https://data.example/v1", ["https://id.example", "https://login.example"]
+    place = "https://data.example/.well-known/oauth-protected-resource/v1"
+    about = {"resource": api, "authorization_servers": servers}
+    ensure(trusted(api, place, about) == servers, "This document is in order: give all of its authorization servers.")
+    ensure(trusted(f"{api}/air", f"{place}/air", about | {"resource": f"{api}/air"}) == servers, "So is that of another API.")
+    for resource in (f"{api}/air", "https://data.example/v", "https://data.example", "https://other.example/v1", f"{api}?a", None):
+        wrong = trusted(api, place, about | {"resource": resource})
+        ensure(wrong == [], f"A document about {resource!r} is none about {api}: compare the whole address.")
+    ensure(trusted(api, place, {"authorization_servers": servers}) == [], "A document that names no resource is about none.")
+    for origin in (
+        "https://evil.example",
+        "https://data.example.evil.example",
+        "https://data.example:8443",
+        "http://data.example",
+        "https://data.example@evil.example",
+    ):
+        wrong = trusted(api, f"{origin}/.well-known/oauth-protected-resource/v1", about)
+        ensure(wrong == [], f"Scheme, host and port must all be the API's: {origin} is somebody else.")
+    ensure(trusted(api, place, {"resource": api}) == [], "Without authorization_servers there is nobody to trust.")
+
+
 if __name__ == "__main__":
     print(of_class(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AUTHNB_CLASS", ".")))

@@ -199,6 +199,15 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         ),
         "/stations/hill",
     ),
+    "15/where_to_look": (lambda api: api.rstrip("/") + "/.well-known/oauth-protected-resource", "between"),
+    "15/whom_to_trust": (
+        lambda api, read_from, document: (
+            document["authorization_servers"]
+            if read_from.startswith("https://data.example") and document.get("resource") == api
+            else []
+        ),
+        "somebody else",
+    ),
     "09/attack_and_defence": ({"a link signs you in as somebody else": "PKCE"}, "a link"),
     "09/pick_the_key": (
         lambda header, keys: header.get("jwk") or next(key for key in keys if key["kid"] == header["kid"]),
