@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Of RFC 7636 Appendix B, and the state and nonce of OpenID Connect Core 1.0 section 3.1.2.1
+# Of RFC 7636 Appendix B, the state and nonce of OpenID Connect Core 1.0 section 3.1.2.1, and the software_id of authnb
 PUBLISHED = {
     "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     "af0ifjsldkj",
     "n-0S6_WzA2Mj",
+    "2f6c1a52-6a0e-4f0b-9a57-6d5c0f6d5f3e",
 }
 NEVER = {
     "a port that is not of kit.py": r"(?:127\.0\.0\.1|localhost)(?::|%3A)(?!2\d{4}\b)\d+",
