@@ -21,7 +21,7 @@ _CSS = """
   font: 14px/1.5 var(--jp-content-font-family, system-ui, sans-serif); overflow-wrap: anywhere; }
 .kit-guess * { box-sizing: border-box; }
 .kit-guess code { font-family: var(--jp-code-font-family, monospace); font-size: .93em; background: none; color: inherit; }
-.kit-guess label, .kit-guess h3 { display: block; margin: 0 0 .4em; font-weight: 600; font-size: inherit; color: inherit; }
+.kit-guess label, .kit-guess b { display: block; margin: 0 0 .4em; font-weight: 600; font-size: inherit; color: inherit; }
 .kit-guess textarea { display: block; width: 100%; min-height: 3.2em; padding: .4em .5em; resize: vertical;
   font: inherit; color: inherit; background: var(--jp-layout-color0, Canvas); border-radius: 3px;
   border: 1px solid var(--jp-ui-font-color2, GrayText); }
@@ -70,7 +70,7 @@ export default { render({ model, el }) {
   const [yours, theirs] = model.get("headings").map((heading) => {
     const part = put(box, "section");
     part.setAttribute("aria-label", heading);
-    put(part, "h3", heading);
+    put(part, "b", heading);
     return part;
   });
   const guess = put(yours, "p", model.get("nothing"));
