@@ -21,7 +21,7 @@ INSTALL := $(PYTHON) tools/install.py
 PLATFORMS := linux win32 darwin
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
-.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states statements fuzz notebooks clean installed
+.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states statements fuzz notebooks twice clean installed
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab:
@@ -127,6 +127,14 @@ notebooks: installed
 	$(CLIENTS_PY) tests/kit/execute_notebooks.py $(OTHER_LIBRARIES)
 	@$(INSTALL) clusters
 	$(CLUSTERS_PY) tests/kit/execute_notebooks.py $(WORKERS_NOTEBOOK)
+
+# Run each cell of the notebooks twice, then all again, as learners do; two minutes on two cores.
+twice: installed
+	$(PY) tests/kit/run_twice.py $(filter-out $(OTHER_LIBRARIES) $(WORKERS_NOTEBOOK),$(sort $(wildcard notebooks/*.ipynb)))
+	@$(INSTALL) clients
+	$(CLIENTS_PY) tests/kit/run_twice.py $(OTHER_LIBRARIES)
+	@$(INSTALL) clusters
+	$(CLUSTERS_PY) tests/kit/run_twice.py $(WORKERS_NOTEBOOK)
 
 # All that the tests need
 installed:

@@ -357,6 +357,14 @@ class TokenAuth(OAuth2Auth):
             notify()
         return token
 
+    def sign_in_again(self, new: TokenAuth) -> None:
+        """Use the token of this sign-in by the same person from now on, and its renewal."""
+        with self.renewal_lock:
+            if self.renewer is not None and new.renewer is not None:
+                self.renewer.take_over(new.renewer)
+            self.token, self._unrenewable = new.token, None
+            self.steps_in_vain.clear()
+
     def replace_token(self, new: Token, client: Client) -> None:
         """Use this token of another sign-in by the same person from now on, unless nobody is signed in any more.
 

@@ -167,6 +167,10 @@ class TokenRenewer:
         response.pop("id_token", None)
         return Token(response)
 
+    def take_over(self, new: TokenRenewer) -> None:
+        """Renew the sign-in of this one from now on; who holds this renewer, such as `for_audience`, follows."""
+        vars(self).update(vars(new))
+
     def reject(self, token: Mapping[str, Any]) -> None:
         """Note that an API refused this token and it cannot be renewed: the next sign-in replaces it."""
         with suppress(StorageError), self.storage.lock(self.account):

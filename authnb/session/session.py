@@ -112,6 +112,11 @@ class Session(GuardedSession):
         """In a forked process: be the session with less power that was shared."""
         vars(self).update(token_auth=shared.token_auth, _api=shared._api, _is_worker=True)
 
+    def sign_in_again(self, new: Session) -> None:
+        """Use this sign-in by the same person from now on."""
+        self.token_auth.sign_in_again(new.token_auth)
+        self.client_id, self.scope = new.client_id, new.scope
+
     @property
     def owner(self) -> Session:
         """The session whose sign-in this one uses, itself unless it is of `for_audience`."""

@@ -68,11 +68,13 @@ class LoginState:
         self.unconfirmed: Mapping[str, Any] | None = None  # claims of who signed in, until it is confirmed
         self.remembered: bool = False  # whether a stored sign-in was used
         self.not_stored: StorageError | None = None  # why the sign-in could not be stored
+        self.leaves_session: bool = False  # whether a session that the caller may have stays signed out
         self._plan, self._view = plan, view
         for each in (plan, *self.choices.values()):
             add_issuer(each.account.issuer)
         self._confirmed = False
         self._session: Session | None = None
+        self._given: tuple[Session, Account, object] | None = None  # the latest session, and whose it is
         self._verification: Future[Verification | None] = Future()  # None if no person is needed
         self._finished: Future[None] = Future()
         self._lock = threading.Lock()
@@ -226,6 +228,8 @@ class LoginState:
         with self._lock:
             if not self.is_current(attempt):
                 return
+            if session is not None:
+                session = self._same_session(session, remembered=remembered)
             self.status, self._session, self.error, self.form = status, session, error, None
             self.pending, self.unconfirmed = "", None
             self.remembered, self.not_stored = remembered, not_stored
@@ -237,6 +241,25 @@ class LoginState:
             auth.on_sign_out[kind] = self._notify
             auth.on_login_required[kind] = lambda error: self._on_login_required(session, error)
         self._notify()
+
+    def _same_session(self, new: Session, *, remembered: bool) -> Session:
+        """The session that the caller has of this login, signed in again, if the same person signed in; else the new.
+
+        One that works is left as it is where no person was asked.
+        """
+        before, renewer = self._given, new.token_auth.renewer
+        account = self.account if renewer is None else renewer.account
+        self._given, self.leaves_session = (new, account, (new.user or {}).get("sub")), False
+        if before is None or before[0] is new:
+            return new
+        session, *whose = before
+        if whose != [*self._given[1:]] or before[2] is None:
+            self.leaves_session = not session.signed_in
+            return new
+        if not (remembered and session.signed_in):
+            session.sign_in_again(new)
+        self._given = before
+        return session
 
     def _on_login_required(self, session: Session, error: AuthnbError) -> None:
         """The session cannot be renewed: the view offers a new sign-in."""

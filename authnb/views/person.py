@@ -76,9 +76,10 @@ def signed_in(login: Login, *, cell_stopped: bool) -> dict[str, Any]:
     again = muted(
         f"{stopped}. Run {'the cell' if login.asked_by else 'it'} again: it goes on without asking."
     )
-    missing = missing_scope(login)
+    left = "The session of before stays signed out. Run the cell that signs in: it goes on without asking."
+    notes = [missing_scope(login), left if login.leaves_session else ""]
     return {
-        "body": [line, *([muted(missing)] if missing else []), *([again] if cell_stopped else []), buttons],
+        "body": [line, *(muted(note) for note in notes if note), *([again] if cell_stopped else []), buttons],
         "picture": picture if _is_picture(picture) else None,
         **_profile(user, login.host),
     }

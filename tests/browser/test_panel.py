@@ -69,6 +69,35 @@ def test_sign_out_and_in_again(jupyter: JupyterPage, demo: DemoProvider) -> None
         notebook.phase("signed_in")
 
 
+def test_a_session_that_a_cell_has_is_signed_in_again(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    """The cell has ended: the click signs its session in, or says which cell to run for somebody else's."""
+    ask = "print(api.get('/measurements').status_code)"
+    with jupyter.notebook(login(demo, api=demo.api), ask) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.idle()
+        assert "200" in notebook.outputs(1)
+        notebook.press("Sign out")
+        notebook.phase("signed_out")
+        notebook.run(1)
+        notebook.idle()
+        assert "signed out" in notebook.outputs(1)
+        for name, answer in ("ada", "200"), (newcomer(), "signed out"):
+            notebook.press("Sign in again")
+            notebook.phase("waiting")
+            demo.visit(notebook.address(), name=name)
+            notebook.phase("signed_in")
+            notebook.run(1)
+            notebook.idle()
+            assert answer in notebook.outputs(1)
+            told = expect(notebook.panel)
+            note = "Run the cell that signs in"
+            told.not_to_contain_text(note) if name == "ada" else told.to_contain_text(note)
+            if name == "ada":
+                notebook.press("Sign out")
+                notebook.phase("signed_out")
+
+
 def test_a_code_for_another_device(jupyter: JupyterPage, demo: DemoProvider) -> None:
     with jupyter.notebook(login(demo, mode="device"), "print('next')") as notebook:
         notebook.run_all()

@@ -124,8 +124,12 @@ def test_the_login_of_a_refused_session_starts_over(
         _ = login.session
     login.start_over()
     demo.visit(login.verification().uri, name="ada")
-    assert login.wait(10).get("/stations").ok
+    assert login.wait(10) is session, "the one that the caller has"
+    assert session.get("/stations").ok
     assert login.status == "signed_in"
+    token_proxy.outcome = lambda: "pass"
+    age(session)
+    assert session.get("/stations").ok, "renewed as before"
 
 
 def test_trouble_is_not_a_refusal(demo: DemoProvider, token_proxy: TokenEndpointProxy) -> None:

@@ -10,6 +10,8 @@ from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+from demo_session import stored
 from screen import Screen
 from servers import Server
 from support import free_port, newcomer, nobody_listens, wait_for
@@ -377,6 +379,41 @@ def test_another_mode_while_somebody_waits(
     approve(demo, login)
     assert login.wait(10).user["preferred_username"] == "ada"
     assert login.mode == modes[1]
+    ended(login)
+
+
+def test_signing_in_again_signs_in_the_session_that_the_caller_has(
+    demo: DemoProvider, storage: MemoryStorage
+) -> None:
+    """And what was made of it; only if the same person did, and not if the session is signed in anyway."""
+    login = begin(demo, storage, api=demo.api)
+    approve(demo, login)
+    session = login.wait(10)
+    auth, archive = session.requests_auth, session.for_audience(demo.archive)
+    assert archive.get("").status_code != 401
+    session.logout()
+    login.start_over()
+    approve(demo, login)
+    assert login.wait(10) is session
+    assert login.leaves_session is False
+    assert session.get("/stations").ok
+    assert requests.get(f"{demo.api}/stations", auth=auth, timeout=20).ok
+    assert archive.get("").status_code != 401
+    assert stored(session).token == session.token
+
+    login.start_over()  # a live session is left alone, and what is stored is used
+    assert login.wait(10) is session
+    assert session.get("/stations").ok
+
+    session.logout()
+    login.start_over()
+    demo.visit(login.verification().uri, name="grace")
+    other = login.wait(10)
+    assert other is not session
+    assert login.leaves_session is True
+    assert other.user["preferred_username"] == "grace"
+    with pytest.raises(LoginRequired, match="signed out"):
+        session.get("/stations")
     ended(login)
 
 

@@ -68,6 +68,31 @@ def test_each_cell_ends_though_pages_send_messages(kernel: BlockingKernelClient,
     assert cells - ended == set()
 
 
+def test_a_click_signs_the_session_of_a_cell_in_again(
+    kernel: BlockingKernelClient, demo: DemoProvider
+) -> None:
+    """The one that a variable has, if the same person signs in; else the panel says which cell to run."""
+    begin(kernel, demo)
+    panel = panel_id(kernel)
+    asked = (
+        "api = globals().get('api') or signin.session\n"
+        f"print(api.signed_in and api.get({demo.issuer + '/userinfo'!r}).ok)"
+    )
+    shown: dict[str, Any] = {}
+    answers = []
+    for name in ("ada", "ada", "grace"):
+        demo.visit(
+            next(state["address"] for state in panel_messages(kernel) if "address" in state), name=name
+        )
+        shown = next(state for state in panel_messages(kernel) if state.get("phase") == "signed_in")
+        kernel.execute(asked)
+        answers.append((printed(kernel).strip(), "Run the cell that signs in" in str(shown)))
+        send(kernel, panel, "sign_out")
+        assert next(state for state in panel_messages(kernel) if state.get("phase") == "signed_out")
+        send(kernel, panel, "start_over")
+    assert answers == [("True", False), ("True", False), ("False", True)]
+
+
 @pytest.mark.parametrize("view", ["panel", "text"])
 def test_a_port_of_another_kernel_is_waited_for(
     kernel: BlockingKernelClient, other_kernel: BlockingKernelClient, demo: DemoProvider, view: str
@@ -89,6 +114,13 @@ def iopub_messages(kernel: BlockingKernelClient) -> Iterator[dict[str, Any]]:
     """Messages on iopub from now on."""
     while True:
         yield kernel.get_iopub_msg(timeout=PATIENCE)
+
+
+def printed(kernel: BlockingKernelClient) -> str:
+    """What is printed next."""
+    return next(
+        message["content"]["text"] for message in iopub_messages(kernel) if message["msg_type"] == "stream"
+    )
 
 
 def panel_id(kernel: BlockingKernelClient) -> str:
