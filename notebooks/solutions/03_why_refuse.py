@@ -1,10 +1,12 @@
 def why(claims, *, issuer, client_id, nonce, now):
-    audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if claims["iss"] != issuer:
+    audience = claims.get("aud")
+    if not isinstance(audience, list):
+        audience = [audience]
+    if claims.get("iss") != issuer:
         return "another issuer"
     if client_id not in audience:
         return "for another client"
-    if claims["exp"] <= now:
+    if claims.get("exp", 0) <= now:
         return "it has ended"
     if claims.get("nonce") != nonce:
         return "from another sign-in"

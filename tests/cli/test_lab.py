@@ -54,7 +54,8 @@ class TestCopy:
     def test_copies_all(self, tmp_path: Path) -> None:
         """All that came with the package is there, and writable."""
         assert copy_notebooks(notebooks(), tmp_path) == []
-        assert (tmp_path / "checks.py").read_bytes() == (notebooks() / "checks.py").read_bytes()
+        for name in ("checks.py", "checking/judge.py", "solutions/hints.toml"):
+            assert (tmp_path / name).read_bytes() == (notebooks() / name).read_bytes()
         assert os.access(tmp_path / "00_sign_in.ipynb", os.W_OK)
 
     @pytest.mark.parametrize("name", [path.name for path in sorted(notebooks().glob("*.ipynb"))])

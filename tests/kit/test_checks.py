@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-from base64 import urlsafe_b64encode
-from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+import twins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-_spec = importlib.util.spec_from_file_location("checks", NOTEBOOKS / "checks.py")
-assert _spec is not None
-assert _spec.loader is not None
-checks: Any = importlib.util.module_from_spec(_spec)
-sys.modules["checks"] = checks
-_spec.loader.exec_module(checks)
+sys.path.append(str(NOTEBOOKS))
+checks: Any = importlib.import_module("checks")
+judge: Any = importlib.import_module("checking.judge")
+elsewhere: Any = importlib.import_module("checking.n08").elsewhere
 ALL = [name for names in checks.EXERCISES.values() for name in names]
 
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Progress is stored in a folder of the test."""
+    """Progress is stored in a folder of the test; nobody has tried anything yet."""
+    monkeypatch.setattr(judge, "_tries", {})
     monkeypatch.setenv("AUTHNB_CLASS", str(tmp_path))
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     return tmp_path
@@ -132,96 +131,152 @@ def test_a_check_never_raises(name: str) -> None:
     assert check_of(name)().status == "not attempted"
 
 
-def encoded(part: bytes) -> str:
-    return urlsafe_b64encode(part).decode()
+def right_answer(name: str) -> Any:
+    """What the solution gives to the check."""
+    given: list[Any] = []
+    *lines, last = solution(name).read_text(encoding="utf-8").strip().splitlines()
+    recorder = SimpleNamespace(**{name.partition("/")[2]: given.append})
+    with_checks = "\n".join(line for line in lines if line != "import checks")
+    names: dict[str, Any] = {"checks": recorder}
+    exec(f"{with_checks}\n{last}", names)  # noqa: S102 - our own solutions
+    (answer,) = given
+    return answer
 
 
-# A common mistake in each exercise, and a word of the explanation
-MISTAKES: dict[str, tuple[Any, str]] = {
-    "00/meant_for": ({"your password": "the notebook"}, "type it"),
-    "00/rush_hour": (18, "second peak"),
-    "01/well_known": (lambda issuer: issuer + "/.well-known/openid-configuration", "slash"),
-    "01/kinds_of_client": ({"a notebook that you share": "confidential"}, "share"),
-    "07/all_rows": (lambda get, address: get(address)["measurements"], "first page"),
-    "07/busiest": ("harbour", "mean"),
-    "10/which_way": ({"JupyterLab on your own laptop": "device"}, "laptop"),
-    "10/when_nobody": ("login_required", "brackets"),
-    "11/registration": (
-        {
-            "redirect_uris": ["http://127.0.0.1/callback"],
-            "token_endpoint_auth_method": "client_secret_basic",
-        },
-        "no secret",
-    ),
-    "11/three_values": ({"issuer", "client_id", "scope"}, "API"),
-    "02/pkce_challenge": (lambda verifier: encoded(sha256(verifier.encode()).digest()), "'='"),
-    "02/state_matches": (lambda sent, received: sent == received, "empty"),
-    "02/who_protects_what": ({"the answer belongs to this browser": "nonce"}, "this browser"),
-    "03/callback_order": (["state", "error", "iss", "code"], "error"),
-    "03/half_hash": (lambda token: encoded(sha256(token.encode()).digest()).rstrip("="), "left half"),
-    "03/why_refuse": (
-        lambda claims, *, issuer, client_id, nonce, now: (
-            (claims["iss"] != issuer and "issuer")
-            or (client_id not in claims["aud"] and "aud")
-            or (claims["exp"] <= now and "exp")
-            or (claims.get("nonce") != nonce and "nonce")
-            or None
-        ),
-        "whole name",
-    ),
-    "04/password_problem": (lambda _, password: None if len(password) >= 8 else "too short", "200"),
-    "04/keep_and_fits": (
-        (lambda password: sha256(password.encode()).hexdigest(), lambda kept, _: bool(kept)),
-        "no salt",
-    ),
-    "04/what_helps": ({"the table of accounts is stolen": "CSRF token"}, "stolen"),
-    "05/next_wait": (lambda interval, error: 10 if error == "slow_down" else interval, "not always"),
-    "05/who_sees_what": ({"user_code": "the client"}, "user_code"),
-    "06/is_fresh": (lambda token, now: token.get("expires_at", now + 1) > now, "Half a minute"),
-    "06/true_or_false": ({"a refresh token is sent to the API": True}, "sent to the API"),
-    "08/what_broke": ({"import Flask and url_for": "invalid_request"}, "import"),
-    "08/what_to_keep": (lambda token: token, "tokens out"),
-    "08/safe_next": (lambda path: bool(path) and path.startswith("/"), "//evil"),
-    "14/what_stops": ({"a proof made with the thief's own key": "jti"}, "beside the token"),
-    "14/why_not": (
-        lambda claims, method, url, token, now: next(
-            (
-                name
-                for name, right in {
-                    "htm": claims.get("htm") == method,
-                    "htu": url.startswith(claims.get("htu", "?")),
-                    "ath": claims.get("ath") == encoded(sha256(token.encode()).digest()).rstrip("="),
-                    "iat": abs(now - claims.get("iat", 0)) <= 60,
-                }.items()
-                if not right
-            ),
-            None,
-        ),
-        "/stations/hill",
-    ),
-    "15/where_to_look": (lambda api: api.rstrip("/") + "/.well-known/oauth-protected-resource", "between"),
-    "15/whom_to_trust": (
-        lambda api, read_from, document: (
-            document["authorization_servers"]
-            if read_from.startswith("https://data.example") and document.get("resource") == api
-            else []
-        ),
-        "somebody else",
-    ),
-    "09/attack_and_defence": ({"a link signs you in as somebody else": "PKCE"}, "a link"),
-    "09/pick_the_key": (
-        lambda header, keys: header.get("jwk") or next(key for key in keys if key["kid"] == header["kid"]),
-        "none",
-    ),
-}
+def answers(name: str, sources: Iterable[str]) -> list[Any]:
+    """The answers of `twins` to an exercise."""
+    space = {**twins.SPACE, "right": right_answer(name)}
+    return [eval(source, space) for source in sources]  # noqa: S307 - our own tests
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_common_mistake_is_explained(name: str) -> None:
-    answer, word = MISTAKES[name]
-    outcome = check_of(name)(answer)
-    assert outcome.status == "incorrect"
-    assert word in outcome.text
+def rounds(name: str, wanted: int) -> int:
+    """How often to try, as the values are others each time; once where a slow hash makes it long."""
+    return 1 if name == "04/keep_and_fits" else wanted
+
+
+LABELS = [name for name in ALL if name not in twins.WRONG]
+
+
+@pytest.mark.parametrize("name", twins.WRONG)
+def test_an_answer_that_looks_right_is_incorrect(name: str) -> None:
+    """Each with another reason, and what the check says helps with that one."""
+    assert len(twins.WRONG[name]) >= 4
+    said = [word for _, word in twins.WRONG[name]]
+    for _ in range(rounds(name, 2)):
+        sources = [source for source, _ in twins.WRONG[name]]
+        for source, answer, word in zip(sources, answers(name, sources), said, strict=True):
+            outcome = check_of(name)(answer)
+            assert outcome.status == "incorrect", source
+            assert word in outcome.text, f"{source}: {outcome.text}"
+    odd = twins.FUNCTIONS if callable(right_answer(name)) else twins.VALUES
+    for source, answer in zip(odd, answers(name, odd), strict=True):
+        assert check_of(name)(answer).status == "incorrect", source
+    assert checks.passed() == set()
+
+
+@pytest.mark.parametrize("name", twins.RIGHT)
+def test_a_right_answer_in_another_style_is_correct(name: str) -> None:
+    assert len(twins.RIGHT[name]) >= 2
+    for _ in range(rounds(name, 3)):
+        for source, answer in zip(twins.RIGHT[name], answers(name, twins.RIGHT[name]), strict=True):
+            outcome = check_of(name)(answer)
+            assert outcome.status == "correct", f"{source}: {outcome.text}"
+
+
+def test_each_exercise_has_twins() -> None:
+    """Those with labels have them made of the right answer, below."""
+    assert twins.WRONG.keys() == twins.RIGHT.keys()
+    assert twins.WRONG.keys() | set(LABELS) == set(ALL)
+    for name in LABELS:
+        assert all(isinstance(label, str) for label in right_answer(name).values()), name
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_are_judged_together_until_the_third_try(name: str) -> None:
+    """Until then nobody learns which is wrong, neither by the text nor by its difference."""
+    check, right = check_of(name), right_answer(name)
+    keys, labels = list(right), sorted(set(right.values()))
+
+    def swapped(key: str) -> dict[str, str]:
+        return {**right, key: next(label for label in labels if label != right[key])}
+
+    first = check(swapped(keys[0]))
+    assert check(swapped(keys[0])).text == first.text, "the same answer again is no other try"
+    second = check(swapped(keys[1]))
+    for outcome in (first, second):
+        assert outcome.status == "incorrect"
+        assert not any(key in outcome.text for key in keys)
+    for key in keys[2:] + keys[:2]:
+        outcome = check(swapped(key))
+        assert outcome.status == "incorrect"
+        assert f"Think again about: {key}. " in outcome.text
+    assert check(right).status == "correct"
+    assert check(dict(reversed(right.items()))).status == "correct"
+    assert check({twins.Text(key): twins.Text(label) for key, label in right.items()}).status == "correct"
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_what_is_no_label_is_told_at_once(name: str) -> None:
+    right = right_answer(name)
+    key, label = next(iter(right.items()))
+    for wrong in (
+        True,
+        None,
+        1,
+        twins.Yes(),
+        [label],
+        label.encode(),
+        label.swapcase(),
+        f"{label} ",
+        twins.YesText("x"),
+    ):
+        outcome = check_of(name)({**right, key: wrong})
+        assert outcome.status == "incorrect", wrong
+        assert key in outcome.text
+    for wrong in (
+        list(right),
+        dict.fromkeys(right, label),
+        {**right, key: ...},
+        {twins.Yes(): label},
+        twins.Yes(),
+    ):
+        assert check_of(name)(wrong).status in {"incorrect", "not attempted"}, wrong
+    assert "missing" in check_of(name)({k: v for k, v in right.items() if k != key}).text
+    assert checks.passed() == set()
+
+
+def test_addresses_that_lead_elsewhere() -> None:
+    """The URL Standard reads each as another host, or as no path; `tests/browser` has a browser's word for it."""
+    found = elsewhere("evil.example")
+    for path in (
+        "//evil.example",
+        "/\t/evil.example/",
+        "/\\evil.example",
+        "/\\/evil.example",
+        "/\n\\evil.example/",
+    ):
+        assert path in found
+    for path in (
+        "https:evil.example/",
+        " //evil.example/",
+        "\x1f//evil.example/",
+        "javascript:alert('evil.example')",
+    ):
+        assert path in found
+    assert len(set(found)) == len(found) > 40
+
+
+def test_what_a_sentence_says() -> None:
+    """A word behind a "not" is not said; the other half of the sentence is."""
+    says = judge.mentions
+    assert says("To the token endpoint!", ["token endpoint"])
+    assert says("not to the API, but to the Token Endpoint", ["token endpoint"])
+    assert not says("not to the API, but to the token endpoint", ["apis?"])
+    assert not says("it isn\u2019t the API's", ["apis?"])
+    assert says("the API\u2019s", ["apis?"])
+    assert says("not only the browser", ["browser"])
+    assert not says("capital", ["api"])
+    assert not says("", ["api"])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -268,9 +323,10 @@ def test_hints_are_shown_as_text_and_not_as_markup() -> None:
     assert checks.solution("08_safe_next")._repr_html_().startswith("<pre>def is_ours")
 
 
-def test_without_the_folder_of_solutions_the_file_says_so(tmp_path: Path) -> None:
-    """The checks are one file; hints and solutions are beside it."""
+def test_without_the_folder_of_solutions_they_say_so(tmp_path: Path) -> None:
+    """As where a teacher keeps them."""
     shutil.copy(NOTEBOOKS / "checks.py", tmp_path)
+    shutil.copytree(NOTEBOOKS / "checking", tmp_path / "checking")
     code = "import checks; print(checks.hint('02_state_matches'), checks.solution('02_state_matches'))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -1,0 +1,1 @@
+"""The exercises of each notebook, and what judges them. ``checks.py``, beside this folder, is what notebooks import."""
