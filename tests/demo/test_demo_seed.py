@@ -14,6 +14,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 
 import authnb
+from authnb.cli.main import main
 from authnb.demo import DemoProvider
 
 if TYPE_CHECKING:
@@ -123,7 +124,11 @@ def test_what_is_made_again_each_time_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_seed_comes_from_the_caller_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither from the environment nor from the command line."""
     for name in ("AUTHNB_DEMO_SEED", "AUTHNB_SEED", "SEED"):
         monkeypatch.setenv(name, "a lesson")
     with DemoProvider() as demo:
         assert not demo.web_client_secret.startswith("learn_")
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--seed", "a lesson"])
+    assert ended.value.code == 2  # argparse's: there is no such option

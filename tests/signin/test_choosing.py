@@ -118,3 +118,21 @@ def test_one_is_no_choice(demo: DemoProvider, storage: MemoryStorage) -> None:
     login = authnb.login([demo.issuer], client_id=demo.client_id, view=None, storage=storage)
     demo.visit(login.verification().uri, name="ada")
     assert login.wait().user is not None
+
+
+def test_the_same_sub_at_another_provider_is_somebody_else(storage: MemoryStorage) -> None:
+    """OpenID Connect Core section 5.7: a subject is one's own only together with its issuer."""
+    with DemoProvider(seed="one") as first, DemoProvider(seed="one") as second:
+        login = begin(first, second, storage)
+        login.choose("University")
+        first.visit(login.verification().uri, name="ada")
+        session = login.wait(10)
+        subject = session.user["sub"]  # type: ignore[index] # somebody is signed in
+        session.logout()
+        login.choose("Laboratory")
+        second.visit(login.verification().uri, name="ada")
+        other = login.wait(10)
+        assert other.user["sub"] == subject  # type: ignore[index] # somebody is signed in
+        assert other is not session
+        assert login.leaves_session
+        assert not session.signed_in
