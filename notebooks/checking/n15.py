@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from copy import deepcopy
 from typing import Any
 
-from checking.judge import text
+from checking.judge import name, number, shuffled, text, word
 from checking.outcome import ensure, exercise
 
 
@@ -15,16 +17,19 @@ from checking.outcome import ensure, exercise
 )
 def where_to_look(address: Any) -> None:
     place = "/.well-known/oauth-protected-resource"
-    for api, right, why in (
-        ("https://data.example/v1", f"https://data.example{place}/v1", "It stands between the host and the path."),
-        ("https://data.example", f"https://data.example{place}", "An API without a path has it at the host."),
-        ("https://data.example/", f"https://data.example{place}", "A final slash does not count."),
-        ("https://data.example/v1/", f"https://data.example{place}/v1", "A final slash does not count."),
-        ("https://data.example:8443/a/b", f"https://data.example:8443{place}/a/b", "Keep the port, and the whole path."),
-        ("https://data.example/v1?of=lab", f"https://data.example{place}/v1?of=lab", "A query stays at the end."),
-        ("http://127.0.0.1:5000/https", f"http://127.0.0.1:5000{place}/https", "Take the address apart with urlsplit."),
-    ):
-        ensure(text(address(api)) == right, f"{why} It is wrong for {api}.")
+    host, path, port = f"https://{name()}.example", f"/{name()}", number(1024, 65535)
+    cases = [
+        (host, path, "It stands between the host and the path."),
+        (host, "", "An API without a path has it at the host."),
+        (f"{host}:{port}", f"{path}/{word()}", "Keep the port, and the whole path."),
+        (host, f"{path}?of={word()}", "A query stays at the end."),
+        (f"http://127.0.0.1:{port}", "/https", "Take the address apart with urlsplit."),
+    ]
+    for origin, rest, why in cases[:1] + shuffled(cases[1:]):
+        ensure(text(address(origin + rest)) == origin + place + rest, f"{why} It is wrong for {origin}{rest}.")
+    for rest in ("", path):
+        got = text(address(f"{host}{rest}/"))
+        ensure(got == host + place + rest, f"A final slash does not count. It is wrong for {host}{rest}/.")
 
 
 @exercise(
@@ -33,27 +38,27 @@ def where_to_look(address: Any) -> None:
     praise="Two comparisons, and whoever copies a document has nothing.",
 )
 def whom_to_trust(trusted: Any) -> None:
-    def said(api: str, place: str, about: dict[str, Any]) -> list[Any]:
-        got = trusted(api, place, about)
-        ensure(isinstance(got, list), f"Give a list, not {type(got).__name__}.")
-        return list.copy(got)
-
-    api, servers = "https://data.example/v1", ["https://id.example", "https://login.example"]
-    place = "https://data.example/.well-known/oauth-protected-resource/v1"
+    host = f"{name()}.example"
+    origin, path = f"https://{host}", f"/{name()}"
+    api, place = origin + path, "/.well-known/oauth-protected-resource"
+    servers = [f"https://{name()}.example" for _ in range(number(2, 3))]
     about = {"resource": api, "authorization_servers": servers}
-    ensure(said(api, place, about) == servers, "This document is in order: give all of its authorization servers.")
-    ensure(said(f"{api}/air", f"{place}/air", about | {"resource": f"{api}/air"}) == servers, "So is that of another API.")
-    for resource in (f"{api}/air", "https://data.example/v", "https://data.example", "https://other.example/v1", f"{api}?a", None):
-        wrong = said(api, place, about | {"resource": resource})
-        ensure(wrong == [], f"A document about {resource!r} is none about {api}: compare the whole address.")
-    ensure(said(api, place, {"authorization_servers": servers}) == [], "A document that names no resource is about none.")
-    for origin in (
-        "https://evil.example",
-        "https://data.example.evil.example",
-        "https://data.example:8443",
-        "http://data.example",
-        "https://data.example@evil.example",
-    ):
-        wrong = said(api, f"{origin}/.well-known/oauth-protected-resource/v1", about)
-        ensure(wrong == [], f"Scheme, host and port must all be the API's: {origin} is somebody else.")
-    ensure(said(api, place, {"resource": api}) == [], "Without authorization_servers there is nobody to trust.")
+
+    def got(document: dict[str, Any], *, read_from: str = origin + place + path, of: str = api) -> str:
+        answer = trusted(of, read_from, deepcopy(document))
+        ensure(isinstance(answer, (list, tuple)), f"Give a list, not {type(answer).__name__}.")
+        return json.dumps(answer)
+
+    all_of_them = json.dumps(servers)
+    ensure(got(about) == all_of_them, "This document is in order: give all of its authorization servers.")
+    deeper = got(about | {"resource": f"{api}/air"}, read_from=f"{origin}{place}{path}/air", of=f"{api}/air")
+    ensure(deeper == all_of_them, "So is that of another API.")
+    for resource in shuffled((f"{api}/air", api[:-1], origin, f"https://other.example{path}", f"{api}?a", None)):
+        told = f"A document about {resource!r} is none about {api}: compare the whole address."
+        ensure(got(about | {"resource": resource}) == "[]", told)
+    ensure(got({"authorization_servers": servers}) == "[]", "A document that names no resource is about none.")
+    others = ("https://evil.example", f"{origin}.evil.example", f"{origin}:8443", f"http://{host}", f"{origin}@evil.example")
+    for other in shuffled(others):
+        told = f"Scheme, host and port must all be the API's: {other} is somebody else."
+        ensure(got(about, read_from=other + place + path) == "[]", told)
+    ensure(got({"resource": api}) == "[]", "Without authorization_servers there is nobody to trust.")

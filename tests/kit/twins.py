@@ -106,6 +106,7 @@ SPACE: dict[str, Any] = {
     "urljoin": urljoin,
     "urlsplit": urlsplit,
     "END": "/.well-known/openid-configuration",
+    "PLACE": "/.well-known/oauth-protected-resource",
     "VERIFIER": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     "CHALLENGE": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 }
@@ -137,7 +138,14 @@ def proof(judged: Any) -> Any:
     return why_not
 
 
+def origin(address: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 SPACE |= {
+    "origin": origin,
     "follow": follow,
     "proof": proof,
     "R": "a refresh token is sent to the API",
