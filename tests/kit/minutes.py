@@ -1,8 +1,8 @@
 """How long a notebook takes a learner: ``python tests/kit/minutes.py`` prints the minutes of each.
 
-Counted are what a learner does on the way: reads the text and what the cells show, reads code line by line, thinks
-before a prediction and compares afterwards, and works on exercises. The paces are those of people who read about
-something new in a language that may not be their own; whoever knows OAuth is twice as quick.
+Counted is what a learner does on the way: reads the text and what the cells show, reads code line by line, writes a
+prediction and compares, works on exercises. The paces are those of people who read about something new in a language
+that may not be their own; whoever knows OAuth is twice as quick.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import nbformat
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-WORDS_A_MINUTE = 110  # of text that is new; of what cells show a learner reads a part
+WORDS_A_MINUTE = 110  # of a text about something new
 LINES_A_MINUTE = 10  # of code
 CELL = 0.25  # minutes to run a cell and to look at what comes
-PREDICTION = 1.5  # to think, to write a line, and to compare
+PREDICTION = 2.0  # to read the question, to think, to write a line, and to compare
 EXERCISE = 8.0
 STEP = 5  # minutes to which the result is rounded
 MOST_SHOWN = 40  # words of an output that are read
@@ -28,9 +28,14 @@ def minutes(path: Path, exercises: int | None = None) -> int:
     """The minutes for the notebook at this path, in steps of five; with so many of its exercises, else with all."""
     cells = nbformat.read(path, as_version=4).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    code = [cell for cell in cells if cell.cell_type == "code"]
+    asked = [cell for cell in cells if cell.cell_type == "code" and "kit.predict(" in cell.source]
+    code = [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and not re.search(r"kit\.(predict|compare)\(", cell.source)
+    ]
     sources = "\n".join(cell.source for cell in code)
-    predictions = len(re.findall(r"^kit\.predict\(", sources, re.MULTILINE)) + text.count("**Predict")
+    predictions = len(asked) + text.count("**Predict")
     if exercises is None:
         exercises = len(re.findall(r"^checks\.(?!progress|hint|solution)\w+\(", sources, re.MULTILINE))
     words = len(re.sub(r"\(https?://\S+\)", "", text).split()) + sum(_words_shown(cell) for cell in code)
@@ -46,4 +51,4 @@ def _words_shown(cell: Any) -> int:
 
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:] or sorted(NOTEBOOKS.glob("*.ipynb"))):
-        print(f"{path.name:28}{minutes(path):4} minutes")
+        print(f"{path.name:28}{minutes(path):4} minutes, {minutes(path, 0)} without the exercises")

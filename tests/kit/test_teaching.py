@@ -8,12 +8,19 @@ from typing import Any
 
 import nbformat
 import pytest
+from minutes import minutes
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 RECIPES = LIBRARIES, WORKERS = [path for path in PATHS if path.name[:2] in {"12", "13"}]
 LESSONS = [path for path in PATHS if path not in RECIPES]
 TEACHING = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
+GLOSSARY = (NOTEBOOKS / "GLOSSARY.md").read_text(encoding="utf-8")
+TERMS = re.findall(
+    r"^\| (.+?) \| (.+?) \| \[.+?\]\((https://.+?)\) \| \[(\d\d)\]\((.+?)\) \|$", GLOSSARY, re.MULTILINE
+)
+TWO_HOURS = ["00", "02", "03", "09"]
+TOLERANCE = 10  # minutes
 
 
 def cells(path: Path, kind: str) -> list[str]:
@@ -132,3 +139,55 @@ def test_a_link_to_a_standard_goes_to_the_section_it_names() -> None:
         assert page == f"https://www.rfc-editor.org/rfc/rfc{number}.html"
         assert anchor
         assert section in {"", anchor}, link
+
+
+def notebook(number: str) -> Path:
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    return path
+
+
+def test_the_table_has_the_minutes_of_each_notebook() -> None:
+    """What `minutes` counts, give or take a little, for a word more changes nothing for a learner."""
+    stated = re.findall(r"^\| (\d\d) .+ \| (\d+) \| .+ \|$", TEACHING, re.MULTILINE)
+    assert [number for number, _ in stated] == [path.name[:2] for path in PATHS]
+    for number, of in stated:
+        assert abs(int(of) - minutes(notebook(number))) <= TOLERANCE, number
+
+
+def test_the_short_route_takes_two_hours_without_the_exercises() -> None:
+    assert f"**Two hours**, without the exercises: {', '.join(TWO_HOURS)}." in TEACHING
+    assert sum(minutes(notebook(number), exercises=0) for number in TWO_HOURS) <= 120 + TOLERANCE
+
+
+def test_the_day_is_a_day() -> None:
+    (route,) = re.findall(r"\*\*A day\*\*, .+?: ([\d, ]+)\.", TEACHING)
+    assert 5 * 60 <= sum(minutes(notebook(number)) for number in route.split(", ")) <= 7 * 60
+
+
+def test_the_glossary_is_in_order_and_each_term_stands_once() -> None:
+    rows = [line for line in GLOSSARY.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == len(TERMS) > 50
+    names = [name.lower() for name, *_ in TERMS]
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term[0])
+def test_a_term_is_short_sourced_and_met(term: tuple[str, ...]) -> None:
+    """In one sentence or two, with a section of a standard, in the notebook that is named."""
+    name, meaning, source, number, link = term
+    assert 1 <= len(re.findall(r"[.:!?](?= |$)", meaning)) <= 4
+    assert "#" in source
+    path = notebook(number)
+    assert link == path.name
+    said = " ".join(cells(path, "markdown") + cells(path, "code")).lower().replace("_", " ")
+    words = re.findall(r"`(.+?)`", name) or [word[:4] for word in name.lower().replace("_", " ").split()]
+    assert all(word in said for word in words)
+
+
+def test_words_of_headings_are_in_the_glossary() -> None:
+    """Abbreviations and code."""
+    known = {word for name, *_ in TERMS for word in re.findall(r"[\w-]+", name.lower())}
+    for path in PATHS:
+        for heading in re.findall(r"^#+ (.+)$", "\n".join(prose(path)), re.MULTILINE):
+            for word in re.findall(r"`(\w+)`|\b([A-Z]{2,})\b", heading):
+                assert "".join(word).lower() in known, heading
