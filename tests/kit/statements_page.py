@@ -27,6 +27,7 @@ STANDARDS = (
     "w3.org",
     "spec.whatwg.org",
     "pages.nist.gov",
+    "cheatsheetseries.owasp.org",
     "modelcontextprotocol.io",
 )
 TEXT = """\
