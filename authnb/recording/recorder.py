@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import requests
 
     from authnb.recording.replay import Replay
+    from authnb.recording.widget import ReplayWidget
 
 S = TypeVar("S", bound="requests.Session")
 
@@ -42,9 +43,9 @@ def record(*, reveal: bool = False) -> Recording:
             api = await authnb.login(…)
         recording
 
-    Displayed as a table whose rows open; ``recording.diagram`` is a sequence diagram. Secrets and personal data are
-    redacted as they arrive. ``reveal=True`` keeps them, but only while all exchanges are with the embedded provider
-    of `authnb.demo`.
+    Displayed as a table whose rows open; ``recording.replay()`` goes through it step by step, and
+    ``recording.diagram`` is a sequence diagram. Secrets and personal data are redacted as they arrive. ``reveal=True``
+    keeps them, but only while all exchanges are with the embedded provider of `authnb.demo`.
     """
     return Recording(reveal=reveal)
 
@@ -106,6 +107,17 @@ class Recording:
         """The exchanges as a Mermaid sequence diagram, with parameter names and no values."""
         with self._lock:
             return Diagram(as_mermaid(self._redacted))
+
+    def replay(self) -> ReplayWidget:
+        """The exchanges as a view to go through step by step: who sends what to whom, and who knows what then.
+
+        A notebook keeps a picture of it without secrets, whatever ``reveal`` says. Raises `AuthnbError` if nothing is
+        recorded.
+        """
+        from authnb.recording.widget import ReplayWidget  # noqa: PLC0415 - anywidget takes its time to load
+
+        redacted, revealed = self._replays()
+        return ReplayWidget(redacted.as_dict(), None if revealed is None else revealed.as_dict())
 
     def watch(self, session: S) -> S:
         """Record this session's exchanges too; returns it."""

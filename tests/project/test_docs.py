@@ -113,6 +113,14 @@ async def test_a_remembered_session_reads_the_api(
     assert session.token["access_token"].encode() not in file.read_bytes()
 
 
+@pytest.mark.usefixtures("_ada_signs_in")
+@PAGES["docs/replay.md"].block("The replay")
+async def test_a_recording_is_gone_through_step_by_step(block: Block, demo: DemoProvider) -> None:
+    names: dict[str, Any] = {"authnb": authnb, "issuer": demo.issuer}
+    (shown,) = await block.replacing({"…": demo.client_id}).run(names)
+    assert "back channel: The tokens" in repr(shown)
+
+
 @ANYWHERE.block("Visitors of an app")
 def test_an_app_shows_each_visitor_a_code(block: Block, demo: DemoProvider) -> None:
     """On a thread, as a server runs it: who enters the code is signed in, and nobody else."""

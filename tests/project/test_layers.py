@@ -213,3 +213,14 @@ def test_the_panels_script_is_small_and_needs_nothing() -> None:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"https?://|\bimport\b|\brequire\(", text), path
         assert all(len(line) <= 160 for line in text.splitlines()), path
+
+
+def test_the_replays_script_is_small_and_needs_nothing() -> None:
+    """Under a bound of its own; what was recorded is put into the page as text."""
+    script = (PACKAGE / "recording" / "static" / "replay.js").read_text(encoding="utf-8")
+    assert 5_000 < len(script.encode()) < 20_000
+    assert not re.search(r"\bimport\b|\brequire\(|innerHTML|insertAdjacentHTML|document\.write", script)
+    assert re.findall(r"https?://[^\s\"]*", script) == [
+        "http://www.w3.org/2000/svg"
+    ]  # the name of SVG's elements
+    assert all(len(line) <= 160 for line in script.splitlines())
