@@ -38,7 +38,7 @@ _FALSE: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("apis?", "resource server"),
         "To whom is it sent?",
     ),
-    "an access token can be read by the client": (
+    "an access token is meant to be read by the client": (
         ("apis?", "resource server", "opaque", "not (?:made |meant )?for the client", "(?:cannot|can not|may not|must not|should not) (?:be )?(?:read|understand|open)"),
         (r"clients? (?:can|may|reads|understands)\b", "meant for the client", "for the client"),
         "For whom is that letter?",
@@ -49,6 +49,7 @@ _FALSE: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         "That session belongs to the browser: what becomes of it?",
     ),
 }
+_RENAMED = {"an access token can be read by the client": "an access token is meant to be read by the client"}
 _TRUE = {
     "with rotation a refresh token works once": "With each renewal came a new one.",
     "a used refresh token that comes again ends the whole sign-in": "Look at part 4: who was out?",
@@ -62,6 +63,7 @@ _TRUE = {
 )
 def true_or_false(answer: Any) -> None:
     ensure(isinstance(answer, dict), f"Give a dictionary, not {type(answer).__name__}.")
+    answer = {_RENAMED.get(sentence, sentence): dict.__getitem__(answer, sentence) for sentence in dict.keys(answer)}
     for sentence in (*_FALSE, *_TRUE):
         ensure(dict.__contains__(answer, sentence), f"This one is missing: {sentence}.")
         got = dict.__getitem__(answer, sentence)

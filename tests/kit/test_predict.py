@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from ipywidgets import Widget
 from ipywidgets.embed import dependency_state
@@ -86,3 +88,23 @@ def test_what_the_page_sends_is_read_with_care(predict: Any, monkeypatch: pytest
     page.send({"guess": "a" * 5000})
     page.send({"ready": True})
     assert page.shown == "a" * 2000
+
+
+def calls(path: Path, function: str) -> list[tuple[int, str]]:
+    """The cells of a notebook that call a function of kit, with its first argument."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [
+        (number, re.findall(rf"kit\.{function}\(\s*['\"](.+?)['\"]", cell.source))
+        for number, cell in enumerate(cells)
+    ]
+    return [(number, name) for number, names in found for name in names]
+
+
+def test_each_prediction_is_compared_once_and_later() -> None:
+    """In another cell, so that the question is there before its answer."""
+    for path in sorted(PATH.parent.glob("*.ipynb")):
+        asked, answered = calls(path, "predict"), {name: cell for cell, name in calls(path, "compare")}
+        assert len({name: cell for cell, name in asked}) == len(asked), path.name
+        assert {name for _, name in asked} == set(answered), path.name
+        assert len(answered) == len(calls(path, "compare")), path.name
+        assert all(answered[name] > cell for cell, name in asked), path.name

@@ -150,7 +150,7 @@ SPACE |= {
     "proof": proof,
     "R": "a refresh token is sent to the API",
     "T": "with rotation a refresh token works once",
-    "A": "an access token can be read by the client",
+    "A": "an access token is meant to be read by the client",
     "S": "signing out here ends the provider's own session",
 }
 
