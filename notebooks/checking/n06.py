@@ -49,7 +49,6 @@ _FALSE: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         "That session belongs to the browser: what becomes of it?",
     ),
 }
-_RENAMED = {"an access token can be read by the client": "an access token is meant to be read by the client"}
 _TRUE = {
     "with rotation a refresh token works once": "With each renewal came a new one.",
     "a used refresh token that comes again ends the whole sign-in": "Look at part 4: who was out?",
@@ -63,7 +62,6 @@ _TRUE = {
 )
 def true_or_false(answer: Any) -> None:
     ensure(isinstance(answer, dict), f"Give a dictionary, not {type(answer).__name__}.")
-    answer = {_RENAMED.get(sentence, sentence): dict.__getitem__(answer, sentence) for sentence in dict.keys(answer)}
     for sentence in (*_FALSE, *_TRUE):
         ensure(dict.__contains__(answer, sentence), f"This one is missing: {sentence}.")
         got = dict.__getitem__(answer, sentence)

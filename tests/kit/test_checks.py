@@ -143,6 +143,20 @@ def right_answer(name: str) -> Any:
     return answer
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_cell_asks_for_what_its_solution_gives(name: str) -> None:
+    """With the same names of a dictionary, where the answer is one."""
+    given: list[Any] = []
+    *lines, last = cell_with(name).strip().splitlines()
+    names: dict[str, Any] = {"checks": SimpleNamespace(**{name.partition("/")[2]: given.append})}
+    exec("\n".join([line for line in lines if line != "import checks"] + [last]), names)  # noqa: S102 - our own
+    asked, right = given[0], right_answer(name)
+    if isinstance(asked, dict):
+        assert list(asked) == list(right)
+    elif asked is not ...:
+        assert type(asked) is type(right)
+
+
 def answers(name: str, sources: Iterable[str]) -> list[Any]:
     """The answers of `twins` to an exercise."""
     space = {**twins.SPACE, "right": right_answer(name)}
