@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "finished": "Your sign-in{at}, step by step",
+    "unattended": "Tokens for the notebook itself{at}, step by step",
     "refused": "A sign-in{at} that was refused, step by step",
     "unfinished": "A sign-in{at} that has not come to its end, step by step",
     "other": "What was said{at}, step by step",
@@ -43,11 +44,13 @@ def build_replay(
         )
     hops = hops_of(exchanges, signature_of)
     outcome = _outcome(hops)
+    parties = parties_of(exchanges)
+    unattended = outcome == "finished" and all(party.id != "browser" for party in parties)
     hosts = [urlsplit(each.address).netloc for each in exchanges if each.receiver == "provider"]
     return Replay(
-        title=_TITLES[outcome].format(at=f" at {hosts[0]}" if hosts else ""),
+        title=_TITLES["unattended" if unattended else outcome].format(at=f" at {hosts[0]}" if hosts else ""),
         outcome=outcome,
-        parties=parties_of(exchanges),
+        parties=parties,
         hops=hops,
         defences=defences_of(facts_of(hops)),
     )

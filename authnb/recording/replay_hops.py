@@ -198,5 +198,4 @@ class _Builder:
 
 
 def _is_same(hop: Hop, other: Hop) -> bool:
-    names = [[each.name for each in one.parameters] for one in (hop, other)]
-    return (hop.title, hop.sender) == (other.title, other.sender) and names[0] == names[1]
+    return (hop.title, hop.sender, hop.kind) == (other.title, other.sender, other.kind)

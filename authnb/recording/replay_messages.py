@@ -42,18 +42,17 @@ def named(values: Sequence[Value]) -> dict[str, str]:
 def kinds_of(exchanges: Sequence[Exchange]) -> tuple[str, ...]:
     """The kind of each exchange, finer than its endpoint: which page, which grant."""
     kinds: list[str] = []
+    under_way: set[str] = set()  # the parameters of an authorization request that no callback has followed
     for exchange in exchanges:
-        kind = _kind_of(exchange)
-        again = kind == "authorization" and _asks_anew(exchange, exchanges[: len(kinds)], kinds)
-        kinds.append("consent_page" if again else kind)
+        kind, names = _kind_of(exchange), named(exchange.sent).keys()
+        if kind == "callback":
+            under_way = set()
+        elif kind == "authorization" and "Cookie" in names and names - {"Cookie"} <= under_way:
+            kind = "consent_page"  # the browser comes back to the same request, signed in now
+        elif kind == "authorization":
+            under_way = {*names}
+        kinds.append(kind)
     return tuple(kinds)
-
-
-def _asks_anew(exchange: Exchange, before: Sequence[Exchange], kinds: Sequence[str]) -> bool:
-    """Whether the browser comes back to an authorization request that it made already, now signed in."""
-    asked = {value for value in exchange.sent if value.name != "Cookie"}
-    earlier = [each for each, kind in zip(before, kinds, strict=True) if kind == "authorization"]
-    return bool(earlier) and asked <= {*earlier[-1].sent}
 
 
 def _kind_of(exchange: Exchange) -> str:
@@ -94,6 +93,8 @@ def request_of(exchange: Exchange, kind: str) -> Message:
     sent = named(exchange.sent)
     if kind == "callback" and "error" in sent:
         says = f"The redirect leads your browser to the notebook, with an error in place of a code. {_error(sent)}"
+    elif kind == "callback" and "state" in sent:
+        says = f"{says} It compares the state with the one that it sent."
     elif kind == "code_grant" and "code_verifier" not in sent:
         says = "The notebook asks the provider directly, past the browser. Without PKCE, anybody with the code could."
     elif kind == "authorization" and "request_uri" in sent:

@@ -39,8 +39,7 @@ logout: Your browser signs out at the provider
 device_page: You open the provider's page for the code
     On any device: the code tells the provider which waiting program you mean.
 callback: Your browser brings the response to the notebook
-    The redirect leads your browser to the notebook's own address, with the response in the query. The notebook
-    compares the state.
+    The redirect leads your browser to the notebook's own address, with the response in the query.
 device_authorization: The notebook asks for a device code
     No browser can come back to the notebook, so it asks for a code that you enter elsewhere.
 code_grant: The notebook exchanges the code for tokens

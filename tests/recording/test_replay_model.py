@@ -492,3 +492,22 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: bytes) -> 
     with pytest.raises(authnb.AuthnbError, match="it has no line of an exchange") as caught:
         authnb.Recording.load(tmp_path / "report.md")
     assert caught.value.error == "invalid_report"
+
+
+def test_two_sign_ins_and_one_without_a_person_are_told_apart(provider: DemoProvider) -> None:
+    client = {"client_id": provider.job_client_id, "client_secret": provider.job_client_secret}
+    with authnb.record(reveal=True) as twice:
+        for _ in range(2):
+            sign_in(provider)
+    with authnb.record() as alone:
+        options = {**client, "scope": "measurements:read", "mode": "client_credentials", "api": provider.api}
+        authnb.login(provider.issuer, view=None, storage=MemoryStorage(), **options).wait(30).get("/stations")
+    values = shown(twice)
+    assert values is not None
+    assert told(saved(twice)) == told(values)
+    titles = Counter(hop.title for hop in values.hops)
+    assert titles["Your browser carries the request to the provider"] == titles["The tokens"] == 2
+    replay = saved(alone)
+    assert [party.id for party in replay.parties] == ["client", "provider", "api"]
+    assert "for the notebook itself" in replay.title
+    assert replay.hops[-1].knows["provider"] == ("client secret", "access token")
