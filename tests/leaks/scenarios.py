@@ -108,6 +108,26 @@ def loopback(run: Run, demo: DemoProvider) -> None:
         notebook.idle()
 
 
+@scenario("replay", *BY_CODE)
+def replay(run: Run, demo: DemoProvider) -> None:
+    """A sign-in that was recorded, redacted, gone through to the tokens and saved there; and read from its report."""
+    parts = login(demo, api=demo.api).rpartition("\n")
+    after = ["recording.__exit__(None, None, None)\nrecording.replay()", "recording", "vars(recording)"]
+    again = "path = recording.save()\nfrom authnb import Recording\nRecording.load(path).replay()"
+    begin = f"import authnb\nrecording = authnb.record().__enter__()\n{parts[0]}\n{parts[2]}"
+    read = f"api.get({demo.api!r} + '/measurements').json()\napi.logout()"
+    with run.notebook(begin, read, *after, again, "recording._replays()[0].as_dict()") as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_out")
+        notebook.idle()
+        shown = notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb-replay").first
+        shown.locator("details.ar-all summary").click()
+        shown.get_by_role("button", name="The tokens").last.click()
+        expect(shown.locator("h3").first).to_have_text("The tokens")
+        run.keep(notebook)
+
+
 @scenario("for other clients", *BY_CODE, "capability")
 def for_other_clients(run: Run, demo: DemoProvider) -> None:
     """Access tokens, sessions for other APIs, a file, a proxy, a share and two libraries: used, seen, and failing."""

@@ -477,11 +477,13 @@ def test_a_report_that_was_edited_replays_as_far_as_it_goes_and_gives_no_secret_
     edited = edited.replace("Location: /login", f"Location: /login?code={access_token}")
     edited = re.sub(r"^ *\d+  client → API .*\n", "", edited, flags=re.MULTILINE)
     path.write_text(edited, encoding="utf-8")
-    replay = saved(authnb.Recording.load(path))
+    loaded = authnb.Recording.load(path)
+    replay = saved(loaded)
     assert "api" not in {party.id for party in replay.parties}
     assert "The tokens" in [hop.title for hop in replay.hops]
     for secret in (access_token, "Ada", "\u202e"):
         assert secret not in json.dumps(replay.as_dict(), ensure_ascii=False)
+        assert secret not in repr(loaded) + loaded._repr_html_()
 
 
 @pytest.mark.parametrize(
