@@ -21,7 +21,7 @@ from checking.n05 import next_wait, who_sees_what
 from checking.n06 import is_fresh, true_or_false
 from checking.n07 import all_rows, busiest
 from checking.n08 import safe_next, what_broke, what_to_keep
-from checking.n09 import attack_and_defence, pick_the_key
+from checking.n09 import attack_and_defence, find_the_flaw, pick_the_key
 from checking.n10 import when_nobody, which_way
 from checking.n11 import registration, three_values
 from checking.n14 import what_stops, why_not

@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from typing import Any
 
-from checking.judge import labels, name, number, shuffled
+from checking.judge import labels, name, number, shuffled, text
 from checking.outcome import ensure, exercise
+
+
+_LOOKS = r"compar|check|look|verif|valid|match|ignor|forg[eo]t|examin|inspect|never read|never used|not used"
+_FLAWS = {  # application -> what its flaw is about, what of it, and a question for those who are not there yet
+    "one": (
+        r"verifier|pkce",
+        r"without|missing|empty|omit|skip|left out|leav\w+ (it )?out|absent|optional|only if|only when|nothing"
+        r"|(sends?|has|have|with|is|given?) no(ne)?\b|not (sent|send|there|given|present|asked|required|demanded|needed)",
+        "What happens to a request with a code and nothing else?",
+    ),
+    "two": (r"state", _LOOKS, "What does /login prepare, and who looks at it later?"),
+    "three": (r"aud\b|audience", _LOOKS + r"|another|other|game|any", "The signature is good. For whom was the token made?"),
+    "four": (
+        r"iss\b|issuer|who (has |really )?answer|which provider (has |really )?answer",
+        _LOOKS + r"|know|assum|believ|ask",
+        "Either provider could have sent this answer. How does the client tell which one did?",
+    ),
+    "five": (
+        r"key",
+        r"public|source|code|repositor|program|known|knows|guess|hard|every(body|one)|any(body|one)|print|read|publish",
+        "What makes the application believe its own cookie?",
+    ),
+}
+
+
+@exercise(
+    "09",
+    task="Write a short sentence for each application: what is not looked at, or who knows too much.",
+    praise="All five. Now watch each of them happen.",
+)
+def find_the_flaw(answer: Any) -> None:
+    ensure(isinstance(answer, dict), f"Give a dictionary, not {type(answer).__name__}.")
+    for app, (subject, flaw, question) in _FLAWS.items():
+        ensure(dict.__contains__(answer, app), f"This one is missing: {app}.")
+        said = text(dict.__getitem__(answer, app), f"{app}: write a short sentence.").lower().replace("_", " ")
+        ensure(len(said.split()) >= 3, f"{app}: a word can be a guess. Say in a short sentence what is wrong.")
+        about = sum(bool(re.search(rf"\b({other})", said)) for other, _, _ in _FLAWS.values())
+        ensure(about <= 3 and len(said) <= 300, f"{app}: it has one flaw. Name that one, in a short sentence.")
+        ensure(re.search(rf"\b({subject})", said) and re.search(rf"\b({flaw})", said), f"{app}: not yet. {question}")
 
 
 @exercise(

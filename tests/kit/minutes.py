@@ -24,9 +24,15 @@ STEP = 5  # minutes to which the result is rounded
 MOST_SHOWN = 40  # words of an output that are read
 
 
-def minutes(path: Path, exercises: int | None = None) -> int:
-    """The minutes for the notebook at this path, in steps of five; with so many of its exercises, else with all."""
+def minutes(path: Path, exercises: int | None = None, before: str | None = None) -> int:
+    """The minutes for the notebook at this path, in steps of five; with so many of its exercises, else with all.
+
+    ``before``: the beginning of the text cell before which a learner stops.
+    """
     cells = nbformat.read(path, as_version=4).cells
+    if before is not None:
+        (stop,) = [number for number, cell in enumerate(cells) if cell.source.startswith(before)]
+        cells = cells[:stop]
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     asked = [cell for cell in cells if cell.cell_type == "code" and "kit.predict(" in cell.source]
     code = [
