@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from harness import Notebook
     from outlets import Run
+    from playwright.sync_api import Locator
 
 SIGNED_IN = frozenset({"access_token", "refresh_token", "id_token"})
 BY_CODE = SIGNED_IN | {"code", "state", "code_verifier"}
@@ -121,11 +122,40 @@ def replay(run: Run, demo: DemoProvider) -> None:
         demo.visit(notebook.address(), name="ada")
         notebook.phase("signed_out")
         notebook.idle()
-        shown = notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb-replay").first
-        shown.locator("details.ar-all summary").click()
-        shown.get_by_role("button", name="The tokens").last.click()
-        expect(shown.locator("h3").first).to_have_text("The tokens")
+        go_to(notebook, "The tokens")
         run.keep(notebook)
+
+
+@scenario("replay with values", *BY_CODE)
+def replay_with_values(run: Run, demo: DemoProvider) -> None:
+    """Of a kernel that knows the provider for one to learn with: shown to the page, and saved while they are shown."""
+    known = "from authnb.demo import demo_provider\ndemo_provider().issuer"
+    parts = login(demo, api=demo.api).rpartition("\n")
+    begin = f"import authnb\nrecording = authnb.record(reveal=True).__enter__()\n{parts[0]}\n{parts[2]}"
+    end = "api.logout()\nrecording.__exit__(None, None, None)\nshown = recording.replay()\nshown"
+    with run.notebook(
+        f"%env AUTHNB_DEMO={demo.issuer}", known, begin, end, "print(shown, shown.replay)"
+    ) as notebook:
+        notebook.run_all()
+        demo.visit(notebook.address(), name="ada")
+        notebook.phase("signed_out")
+        notebook.idle()
+        seen = go_to(notebook, "The tokens")
+        expect(seen).to_contain_text("eyJ")
+        run.keep(notebook)
+        go_to(notebook, "The provider's metadata")
+        expect(seen).not_to_contain_text("eyJ")
+
+
+def go_to(notebook: Notebook, title: str) -> Locator:
+    """Go to a step of a replay."""
+    shown = notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .authnb-replay").first
+    steps = shown.locator("details.ar-all")
+    if steps.get_attribute("open") is None:
+        steps.locator("summary").click()
+    steps.get_by_role("button", name=title).last.click()
+    expect(shown.locator("h3").first).to_have_text(title)
+    return shown
 
 
 @scenario("for other clients", *BY_CODE, "capability")

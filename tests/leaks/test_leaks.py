@@ -36,6 +36,10 @@ ALLOWED = {
         [("paste without a panel", outlet, "state") for outlet in ("notebook", "checkpoint")],
         "a text view shows the authorization URL while the sign-in waits",
     ),
+    **dict.fromkeys(
+        [("replay with values", "iopub", kind) for kind in SCENARIOS["replay with values"][1]],
+        "values at the provider for learning go to the page as a message, and are kept nowhere",
+    ),
     (
         "paste in a terminal",
         "terminal",
