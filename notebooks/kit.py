@@ -8,6 +8,7 @@ pass (polling with a device code, tokens that expire), or another library compar
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -16,12 +17,12 @@ import socket
 import threading
 import zlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import urlopen
 
 import waitress
-from authnb.demo import DemoProvider, PortInUse
+from authnb.demo import DemoProvider
 from apps import app, text_of  # notebooks call them as kit.app and kit.text_of
 from flask import Flask, request
 from predict import compare, predict  # notebooks call them as kit.predict and kit.compare
@@ -29,6 +30,8 @@ from waitress import wasyncore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 MOMENT = 1_772_442_000.0  # seconds since 1970: 2 March 2026, 9 o'clock UTC
 SEED = "the notebooks of authnb"  # everybody can compute what comes of it: docs/demo.md
@@ -66,22 +69,22 @@ def provider(name: str = "provider", *, clock: Callable[[], float] | None = None
     if name in _providers:
         _providers.pop(name).close()
     how = {"seed": f"{SEED}: {name}", "clock": clock or _standing, **settings}
-    try:
-        running = Provider(port=_port(name), **how).start()
-    except PortInUse:
-        running = Provider(**how).start()
-    _providers[name] = running
-    return running
+    _providers[name] = _at_own_port(name, lambda port: Provider(port=port, **how).start())
+    return _providers[name]
 
 
 def _standing() -> float:
     return MOMENT
 
 
-def _port(name: str) -> int:
-    """One for each name in each notebook, and the next time another; below those that systems give out themselves."""
-    _ports[name] += 1
-    return 20_000 + zlib.crc32(f"{os.environ.get('JPY_SESSION_NAME')} {name} {_ports[name]}".encode()) % 10_000
+def _at_own_port(name: str, start: Callable[[int], T]) -> T:
+    """Start it at a port for this name in this notebook, the next time at another; at a free one if many are taken."""
+    for _ in range(20):
+        _ports[name] += 1
+        text = f"{os.environ.get('JPY_SESSION_NAME')} {name} {_ports[name]}"
+        with contextlib.suppress(OSError):  # below the ports that systems give out by themselves
+            return start(20_000 + zlib.crc32(text.encode()) % 10_000)
+    return start(0)
 
 
 class Served:
@@ -90,7 +93,8 @@ class Served:
     def __init__(self, app: Any) -> None:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
-        listening = _listen(_port(f"app {getattr(app, 'name', '')}"))
+        named = f"app {getattr(app, 'name', '')}"
+        listening = _at_own_port(named, lambda port: socket.create_server(("127.0.0.1", port)))
         self._server = waitress.create_server(app, sockets=[listening], map=self._sockets, threads=4)
         self.url = f"http://127.0.0.1:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -104,14 +108,6 @@ class Served:
         self._server.task_dispatcher.shutdown()
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
-
-
-def _listen(port: int) -> socket.socket:
-    """Open the port, or a free one if it is taken."""
-    try:
-        return socket.create_server(("127.0.0.1", port))
-    except OSError:
-        return socket.create_server(("127.0.0.1", 0))
 
 
 def serve(app: Any) -> Served:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -66,6 +68,23 @@ def test_what_the_provider_of_the_kit_makes_is_shown(kit: ModuleType) -> None:
     assert callback.splitlines()[1:3] == ["  ?state=af0ifjsldkj", f"  &code={code}"]
     assert findings(f"{shown}\n{callback}") == []
     assert findings(token["id_token"]) != []  # whoever has the signature has the token
+
+
+def test_a_provider_makes_the_same_values_again_also_where_its_port_is_taken(kit: ModuleType) -> None:
+    first = kit.provider("lesson")
+    kernel = runpy.run_path(str(ROOT / "notebooks" / "kit.py"))  # another notebook's
+    with kernel["provider"]("lesson") as other:
+        ports = [urlsplit(each.issuer).port for each in (first, other)]
+        secret = other.web_client_secret
+        assert secret == first.web_client_secret
+    with kit.provider("lesson") as again, kit.provider("another") as another:
+        ports.append(urlsplit(again.issuer).port)
+        assert again.web_client_secret == secret
+        assert another.web_client_secret != secret
+        with pytest.raises(RuntimeError, match="not running"):
+            _ = first.web_client_secret
+    assert ports[0] not in ports[1:]
+    assert all(20_000 <= port < 30_000 for port in ports)
 
 
 def test_what_another_provider_makes_is_found(kit: ModuleType) -> None:
