@@ -35,7 +35,7 @@ def login_csrf(facts: Facts, without: str) -> Attack:
         "read."
     )
     state = "The notebook refuses: the state is not the one that it sent with your browser (RFC 6749 section 10.12)."
-    others = {"state": Backstop(id="state", before=3, says=state)} | _code_bindings(facts, 4, 5)
+    others = {"state": Backstop(id="state", before=3, says=state)} | _code_bindings(facts, 4, 5, "4.7.1")
     return Attack(steps=steps, gets=gets, backstops=_without(others, without))
 
 
@@ -82,18 +82,18 @@ def _injection(facts: Facts, theft: Step, without: str) -> Attack:
         _step("client", "provider", "The client exchanges the code, which was issued to it."),
         _step("provider", "client", "The tokens are yours, and the session is the attacker's."),
     )
-    return Attack(steps=steps, gets=_AS_YOU, backstops=_without(_code_bindings(facts, 3, 4), without))
+    return Attack(
+        steps=steps, gets=_AS_YOU, backstops=_without(_code_bindings(facts, 3, 4, "4.5.3"), without)
+    )
 
 
-def _code_bindings(facts: Facts, before_tokens: int, before_end: int) -> dict[str, Backstop]:
-    """PKCE and the nonce, which bind a code to the session that began the sign-in (section 4.5.3)."""
+def _code_bindings(facts: Facts, before_tokens: int, before_end: int, section: str) -> dict[str, Backstop]:
+    """PKCE and the nonce, which bind a code to the session that began the sign-in."""
     pkce = (
         "The provider refuses: the code is of another sign-in, and its challenge does not fit the verifier (RFC 9700 "
-        "section 4.5.3.1)."
+        f"section {section})."
     )
-    nonce = (
-        "The tokens are refused: the nonce in the ID token is of another sign-in (RFC 9700 section 4.5.3.2)."
-    )
+    nonce = f"The tokens are refused: the nonce in the ID token is of another sign-in (RFC 9700 section {section})."
     bindings = {"pkce": Backstop(id="pkce", before=before_tokens, says=pkce)}
     return bindings | ({"nonce": Backstop(id="nonce", before=before_end, says=nonce)} if facts.claims else {})
 

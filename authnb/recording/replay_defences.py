@@ -44,6 +44,11 @@ _TEXTS = {
         "RFC 9700 4.5.3.2",
         "The nonce in the ID token is not the one that was sent for this sign-in: the notebook refuses the tokens.",
     ),
+    "nonce of a public client": (
+        "nonce",
+        "RFC 9700 4.7.1",
+        "The nonce in the ID token is not the one that was sent for this sign-in: the notebook refuses the tokens.",
+    ),
     "signature": (
         "The signature of the ID token",
         "Core 3.1.3.7",
@@ -101,12 +106,12 @@ def _of_the_redirect(facts: Facts, request: int) -> Iterator[Defence]:
         used = "code_challenge" in facts.asked and "code_verifier" in facts.sent
         yield _defence("pkce", facts.token_request, attacks.stolen_code(facts, "pkce"), used=used)
     if facts.token_response is not None and facts.claims:
-        off = (
-            attacks.stolen_code(facts, "nonce")
-            if facts.is_confidential
-            else attacks.login_csrf(facts, "nonce")
-        )
-        yield _defence("nonce", facts.token_response, off, used="nonce" in facts.asked & facts.claims)
+        used = "nonce" in facts.asked & facts.claims
+        if facts.is_confidential:
+            yield _defence("nonce", facts.token_response, attacks.stolen_code(facts, "nonce"), used=used)
+        else:  # whose stolen code is redeemed without the client: there the nonce is no defence
+            off = attacks.login_csrf(facts, "nonce")
+            yield _defence("nonce", facts.token_response, off, used=used, text="nonce of a public client")
 
 
 def _defence(id_: str, hop: int, attack: Attack, *, used: bool = True, text: str | None = None) -> Defence:

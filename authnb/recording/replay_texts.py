@@ -13,7 +13,7 @@ def _table(text: str) -> dict[str, tuple[str, str]]:
 
 REQUESTS = _table("""
 metadata: The notebook asks for the provider's metadata
-    It knows only the provider's name, and asks where the endpoints are and what is supported.
+    It knows only the provider's issuer, and asks where the endpoints are and what is supported.
 resource_metadata: The notebook asks the API where to sign in
     It knows only the API's address, and asks which provider gives out tokens for it.
 jwks: The notebook asks for the provider's public keys
@@ -115,7 +115,7 @@ other_grant: Tokens
 userinfo: Who you are
     The provider says about you what the scope allows.
 revoke: Done
-    The token is revoked: nobody can use it any more.
+    The provider takes this token no more. An API that reads tokens by itself may, until it expires.
 api: The data
     The API accepts the request, and answers.
 unknown: An answer

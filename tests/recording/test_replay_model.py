@@ -256,6 +256,9 @@ def test_each_defence_of_a_public_client_ends_an_attack_of_this_sign_in(recordin
     }
     tokens = "An access token, a refresh token and an ID token of your account: at the API they are you."
     assert defence(replay, "pkce").attack.gets == defence(replay, "redirect_uri").attack.gets == tokens
+    assert defence(replay, "nonce").section == "RFC 9700 4.7.1", (
+        "of a public client, it does not protect the code"
+    )
     (*_, last) = defence(replay, "pkce").attack.steps
     assert (last.sender, last.receiver) == ("provider", "attacker")
     for each in replay.defences:
@@ -319,6 +322,7 @@ def test_the_code_of_a_client_with_a_secret_is_injected_and_not_redeemed() -> No
     replay = saved(recorded)
     assert backstops(defence(replay, "pkce")) == {"nonce": 4}
     assert backstops(defence(replay, "nonce")) == {"pkce": 3}
+    assert defence(replay, "nonce").section == "RFC 9700 4.5.3.2"
     assert defence(replay, "pkce").attack.gets == "A session at this client that is signed in as you."
     assert "code" in defence(replay, "redirect_uri").attack.gets
     assert "client secret" in replay.hops[-1].knows["client"]
