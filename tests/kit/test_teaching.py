@@ -146,12 +146,26 @@ def notebook(number: str) -> Path:
     return path
 
 
-def test_the_table_has_the_minutes_of_each_notebook() -> None:
+def stated_minutes(path: Path) -> int:
+    """What the first cell of a notebook says."""
+    (stated,) = re.findall(r"about (\d+) minutes", cells(path, "markdown")[0])
+    return int(stated)
+
+
+def test_a_notebook_says_how_long_it_takes() -> None:
     """What `minutes` counts, give or take a little, for a word more changes nothing for a learner."""
-    stated = re.findall(r"^\| (\d\d) .+ \| (\d+) \| .+ \|$", TEACHING, re.MULTILINE)
-    assert [number for number, _ in stated] == [path.name[:2] for path in PATHS]
-    for number, of in stated:
-        assert abs(int(of) - minutes(notebook(number))) <= TOLERANCE, number
+    table = re.findall(r"^\| (\d\d) .+ \| (\d+) \| .+ \|$", TEACHING, re.MULTILINE)
+    assert [(path.name[:2], str(stated_minutes(path))) for path in PATHS] == table
+    for path in PATHS:
+        assert abs(stated_minutes(path) - minutes(path)) <= TOLERANCE, path.name
+
+
+def test_a_notebook_says_where_to_go_on() -> None:
+    for path, following in zip(PATHS, [*PATHS[1:], PATHS[0]], strict=True):
+        last = cells(path, "markdown")[-1]
+        assert nbformat.read(path, as_version=4).cells[-1].source == last
+        for page in (following.name, "GLOSSARY.md"):
+            assert f"]({page})" in last, path.name
 
 
 def test_the_short_route_takes_two_hours_without_the_exercises() -> None:
