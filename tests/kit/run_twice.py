@@ -8,6 +8,7 @@ with 1 if there are any.
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+AMBIENT = runpy.run_path(str(Path(__file__).parents[2] / "conftest.py"))["AMBIENT"]  # what tests do without
 AT_ONCE = 2
 TIMEOUT = 180  # seconds for a cell
 PERSON = f'"{sys.executable}" -m authnb.demo.person %s'
@@ -65,8 +67,8 @@ def main(names: list[str]) -> int:
     paths = [Path(name).resolve() for name in names]
     with TemporaryDirectory() as folder:
         room = Path(folder)
-        environ = {**os.environ, "BROWSER": PERSON, "AUTHNB_CLASS": str(room / "progress")}
-        environ.pop("AUTHNB_DEMO", None)
+        environ = {name: value for name, value in os.environ.items() if not AMBIENT.fullmatch(name)}
+        environ |= {"BROWSER": PERSON, "AUTHNB_CLASS": str(room / "progress"), "NETRC": os.devnull}
         copies = room / "notebooks"
         shutil.copytree(paths[0].parent, copies, ignore=shutil.ignore_patterns("__pycache__", ".ipynb*"))
         with ThreadPoolExecutor(AT_ONCE) as pool:
