@@ -325,6 +325,17 @@ def test_each_exercise_has_three_hints_and_then_its_solution() -> None:
     assert len(set(texts)) == len(texts) == 3 * len(ALL)
 
 
+def test_the_text_of_each_exercise_names_its_hints() -> None:
+    """As code to run; nothing is loaded into a cell."""
+    notebooks = {path.name[:2]: nbformat.read(path, as_version=4).cells for path in NOTEBOOKS.glob("*.ipynb")}
+    for number, cells in notebooks.items():
+        said = "\n".join(cell.source for cell in cells)
+        assert "%load" not in said, number
+        for name in checks.EXERCISES.get(number, []):
+            assert "checks.hint(" in said, number
+            assert f'"{name.replace("/", "_")}"' in said, name
+
+
 def test_a_wrong_name_is_told_the_right_ones() -> None:
     for ask in (checks.hint, checks.solution):
         for name in ("2_pkce", "../kit", "02/state_matches", ["02_state_matches"], None):

@@ -12,9 +12,15 @@ from statements_page import ROOT, is_standard, label, links, paths, plain, state
 WRITTEN = [path for path in paths() if statements(path) is not None]
 
 
-def test_each_file_belongs_to_a_notebook() -> None:
+def test_each_notebook_has_its_file_of_statements() -> None:
     names = {path.stem for path in statements_page.FOLDER.glob("*.toml")}
-    assert names == {path.name[:2] for path in WRITTEN}
+    assert names == {path.name[:2] for path in paths()}
+    assert paths() == WRITTEN
+
+
+def test_the_page_is_made_of_them() -> None:
+    """If not: ``make statements``."""
+    assert statements_page.PAGE.read_text(encoding="utf-8") == statements_page.page()
 
 
 def test_each_statement_stands_in_its_notebook() -> None:
