@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ class ReplayWidget(anywidget.AnyWidget):
     replay: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __init__(self, saved: Mapping[str, Any], revealed: Mapping[str, Any] | None = None) -> None:
-        picture = secrets.token_hex(8)  # names the picture that the widget takes the place of
+        # Names the picture that the widget takes the place of: the same for the same recording
+        picture = hashlib.sha256(json.dumps(saved, sort_keys=True).encode()).hexdigest()[:16]
         parts = {"words": WORDS, "picture": picture, "more": revealed is not None}
         self._revealed = revealed and printable_tree({**revealed, **parts}, _MAX_LENGTH)
         super().__init__(replay=printable_tree({**saved, **parts}, _MAX_LENGTH))
