@@ -234,6 +234,7 @@ def test_the_keyboard_alone(jupyter: JupyterPage, demo: DemoProvider) -> None:
         notebook.run_all()
         notebook.link().focus()
         for name in ("Cancel", "The page did not open"):
+            jupyter.page.keyboard.press("x")  # cuts the cell elsewhere
             jupyter.page.keyboard.press("Tab")
             expect(notebook.panel.locator(":focus")).to_contain_text(name)
         jupyter.page.keyboard.press("Enter")

@@ -1,5 +1,5 @@
 // What only this page knows, for the kernel to decide by: its address, which callback pages respond, whether this
-// browser reaches the kernel's loopback interface. Also relays the callback page's response.
+// browser reaches the kernel's loopback interface.
 
 const responds = async (url, headers) => {
   try {

@@ -9,6 +9,7 @@ const DEAD = { phase: "dead", title: "This panel is not live", subtitle: "Run th
 
 const h = (tag, attributes, ...children) => {
   const node = document.createElement(tag);
+  node.dataset.lmSuppressShortcuts = true; // asked of the focused node
   for (const [name, value] of Object.entries(attributes)) if (value != null) node.setAttribute(name, value);
   node.append(...children.flat());
   return node;
@@ -95,7 +96,7 @@ export default () => {
     const subtitle = h("p", { class: "authnb-muted" });
     const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
     const body = h("div", { class: "authnb-body" });
-    const root = h("section", { class: "authnb", "data-lm-suppress-shortcuts": true }, head, body, status);
+    const root = h("section", { class: "authnb" }, head, body, status);
     let drawn = "";
 
     const ui = {
