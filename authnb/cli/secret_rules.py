@@ -4,7 +4,11 @@ from __future__ import annotations
 
 # (what it is, how it starts, what follows). Repetitions are bounded, so that each start costs bounded time.
 FORMATS = (
-    ("a JSON Web Token", "eyJ", r"[\w-]{10,4000}\.[\w-]{10,8000}\.[\w-]{0,4000}(?:\.[\w-]{1,4000}){0,2}"),
+    (
+        "a JSON Web Token",
+        "eyJ",
+        r"[\w-]{10,4000}\.[\w-]{10,8000}\.(?!…)[\w-]{0,4000}(?:\.[\w-]{1,4000}){0,2}",
+    ),
     ("a private key", "-----BEGIN ", r"[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"),
     ("a private key", "PuTTY-User-Key-File-", r"\d: \S"),
     ("a private key", "AGE-SECRET-KEY-1", r"[A-Z0-9]{40,80}"),

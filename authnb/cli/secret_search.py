@@ -72,6 +72,7 @@ _BASE64 = re.compile(
 
 _FORMATS = [(reason, start, re.compile(rest)) for reason, start, rest in FORMATS]
 _AZURE = re.compile(AZURE_FORMAT)
+_JWT = re.compile(r"eyJ[\w-]{10,500}\.[\w-]{10}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +205,8 @@ def _before(text: str, position: int) -> str:
 def _is_secret(text: str, position: int, name: str, match: re.Match[str]) -> bool:
     value = _SCHEME.sub("", match["quoted"] or match["bare"], count=1).rstrip(".:")
     if name not in PASSWORDS:
+        if _JWT.match(value):  # found by its format, unless its signature is cut away
+            return False
         opaque = name != "key" or re.fullmatch("[A-Za-z0-9]{24,}", value)
         return bool(opaque) and not match["next"] and is_random(value)
     if not is_password(value):

@@ -16,7 +16,8 @@ _WORD = r"(?:(?:[A-Z]*+[a-z]{2,}+\d?|[A-Z]++)*|[a-z])\d{0,3}"
 _WORDS = re.compile(rf"{_WORD}(?:[._-](?:(?:19|20)\d\d(?!\w)|{_WORD}))*")
 _PLACEHOLDER = re.compile(
     r"…|\.\.\.|^<.*>$|^\[.*\]$|\{|\}|^\$|^%\(|^%s|\byour|\bmy[_-]|example|placeholder|change.?me|x{4,}|[*•·]{3,}|redacted"
-    r"|dummy|\bfake|insert|replace|\btodo\b|0{8}|1234567890|0123456789|abcdef12|^https?:|^arn:|^\.{0,2}/",
+    r"|dummy|\bfake|insert|replace|\btodo\b|0{8}|1234567890|0123456789|abcdef12|^https?:|^arn:|^\.{0,2}/"
+    r"|^learn_[\w-]{32}$",  # of the provider for learning, which makes the same ones for everybody
     re.IGNORECASE,
 )
 _ORDINARY_PASSWORD = re.compile(

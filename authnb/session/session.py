@@ -115,7 +115,7 @@ class Session(GuardedSession):
     def sign_in_again(self, new: Session) -> None:
         """Use this sign-in by the same person from now on."""
         self.token_auth.sign_in_again(new.token_auth)
-        self.client_id, self.scope = new.client_id, new.scope
+        vars(self).update(client_id=new.client_id, scope=new.scope)
 
     @property
     def owner(self) -> Session:

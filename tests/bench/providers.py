@@ -117,6 +117,7 @@ def _started(
 
 def _account(name: str) -> Account:
     return Account(
+        id=name,
         name=name,
         name_key=name,
         email=f"{name}@example.org",

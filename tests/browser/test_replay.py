@@ -42,7 +42,8 @@ STATES = {
 @pytest.fixture(scope="module")
 def replay(jupyter: JupyterPage) -> Iterator[Notebook]:
     """A notebook that shows one; tests leave it at any step."""
-    with jupyter.notebook(RECORD + "recording.replay()", "'the cell below'") as notebook:
+    # A kernel of its own: the panel of others would tell two providers on one host apart
+    with jupyter.notebook(RECORD + "recording.replay()", "'the cell below'", kernel="") as notebook:
         notebook.run_all()
         expect(view(notebook)).to_be_visible(timeout=120_000)  # the kernel imports a provider first
         notebook.idle()

@@ -27,6 +27,8 @@ SECRETS = [
     (JWT, "a JSON Web Token"),
     (f"?id_token%3D{JWT}", "a JSON Web Token"),
     (f"Authorization: Bearer {RANDOM}", "a header with Bearer"),
+    (f"code=learn_{RANDOM}", "a value of code"),
+    (f"{{'id_token': '{JWT[:-4]}…'}}", "a JSON Web Token"),
     ("Authorization: Basic bm90ZWJvb2s6czNjcjN0", "a header with Basic"),
     (f"{{'access_token': '{RANDOM}', 'expires_in': 3600}}", "a value of access_token"),
     (f'{{"refresh_token": "{RANDOM}"}}', "a value of refresh_token"),
@@ -67,6 +69,9 @@ HARMLESS = [
     "The Bearer header carries the access token; state protects the redirect.",
     "<Session signed in as 'Ada'>",
     "?code=SplxlOBeZQQ…&state=xyz",
+    # Of the provider for learning, the same for everybody; a token whose signature is cut away
+    f"code=learn_{RANDOM}{RANDOM[:12]}",
+    f"{{'id_token': '{JWT.rpartition('.')[0]}.…'}}",
     # Of a pushed request (RFC 9126): used up or expired long before a notebook is shared
     f"https://id.example.org/authorize?client_id=n&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A{RANDOM}",
     "Enter the code WDJB-MJHT",

@@ -14,6 +14,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_server import STATIONS, ProtectedMCP
 from servers import Server
+from support import wait_for
 from token_endpoint_proxy import TokenEndpointProxy
 
 from authnb.demo import DemoProvider
@@ -106,9 +107,16 @@ async def test_another_origin(mcp_session: Session, protocol: str) -> None:
     assert other.requests == []
 
 
-async def call_before_and_after(change: Callable[[], Any], session: Session, url: str, protocol: str) -> None:
-    async with connected(session, url, protocol) as client:
+async def call_before_and_after(
+    change: Callable[[], Any], session: Session, server: ProtectedMCP, protocol: str
+) -> None:
+    async with connected(session, server.url, protocol) as client:
         assert await call(client) == STATIONS
+        # The stream is opened beside the calls, by a request with a token of its own
+        requests = {"auto": 3, "legacy": 5}[protocol]
+        await asyncio.to_thread(
+            wait_for, lambda: len(server.verifier.accepted) >= requests, "the client's stream"
+        )
         change()
         await call(client)
 
@@ -116,7 +124,7 @@ async def call_before_and_after(change: Callable[[], Any], session: Session, url
 @PROTOCOLS
 async def test_signed_out_in_the_middle(mcp_session: Session, server: ProtectedMCP, protocol: str) -> None:
     with pytest.raises(ExceptionGroup) as caught:
-        await call_before_and_after(mcp_session.logout, mcp_session, server.url, protocol)
+        await call_before_and_after(mcp_session.logout, mcp_session, server, protocol)
     assert caught.group_contains(LoginRequired, match="signed out")
 
 
@@ -127,7 +135,7 @@ async def test_a_renewal_that_is_refused(
     """Once: neither the session nor the client asks again and again."""
     token_proxy.outcome = lambda: "denied"
     with pytest.raises(ExceptionGroup) as caught:
-        await call_before_and_after(lambda: age(mcp_session), mcp_session, server.url, protocol)
+        await call_before_and_after(lambda: age(mcp_session), mcp_session, server, protocol)
     assert caught.group_contains(LoginRequired)
     assert token_proxy.outcomes == ["denied"]
 
