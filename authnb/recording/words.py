@@ -6,7 +6,7 @@ WORDS = {
     "front": "Front channel",
     "front_means": "through the browser, in sight of whatever looks in there",
     "back": "Back channel",
-    "back_means": "from program to program, encrypted on its way",
+    "back_means": "from program to program, past the browser",
     "back_button": "Back",
     "next": "Next",
     "slider": "Step",

@@ -74,6 +74,7 @@ def switch(notebook: Notebook, name: str) -> Locator:
 def test_each_step_says_who_sends_what_and_who_knows_it(replay: Notebook) -> None:
     """The values are there: they are those of the provider for learning, sent to this page alone."""
     go(replay, STATES["the code"])
+    expect(view(replay).locator("dt").first).to_have_css("float", "none")
     shown = view(replay)
     expect(shown.locator(".ar-channel")).to_have_text("Front channel")
     expect(shown.locator(".ar-line")).to_have_css("border-top-style", "dashed")
