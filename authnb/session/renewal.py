@@ -72,6 +72,7 @@ class TokenRenewer:
     forked: bool = False
     rediscover: Callable[[], Provider] | None = None
     _superseded: str | None = field(default=None, init=False, repr=False)  # stored, but used up by a renewal
+    _refused: tuple[str, str] | None = field(default=None, init=False, repr=False)  # token, error text
 
     def renew(self, token: Token) -> tuple[Token, bool]:
         """A token to replace this one: a newer one that another process stored, else a renewed one.
@@ -284,6 +285,8 @@ class TokenRenewer:
                 f"The token from {host} has expired and cannot be renewed: the provider gave no refresh token. Run "
                 "the cell that signs in again; scope 'offline_access' may give one.",
             )
+        if self._refused is not None and self._refused[0] == token["refresh_token"]:
+            raise LoginRequired("login_required", self._refused[1])
         failure = self._try_refresh(self.client, token, stored)
         if isinstance(failure, Token):
             return failure
@@ -299,7 +302,9 @@ class TokenRenewer:
         if newer is not None:
             return newer
         self._mark_refused(token)
-        raise LoginRequired("login_required", _why_refused(host, failure))
+        why = _why_refused(host, failure)
+        self._refused = (str(token["refresh_token"]), why)
+        raise LoginRequired("login_required", why)
 
     def _try_refresh(
         self, client: Client, token: Token, stored: SignIn | None
