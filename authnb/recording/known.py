@@ -111,6 +111,19 @@ _NAMES: dict[str, set[str]] = {
     "jwks": _ERROR,
     "id_token": {"aud", "azp", "exp", "iat", "auth_time", "typ", "alg", "iss"},
 }
+# All that authnb's own check of a redirect URI may hold (OpenID Connect Core section 3.1.2.1)
+_CHECK = {
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "prompt",
+    "code_challenge",
+    "code_challenge_method",
+}
+_CHECKED = {"response_type", "client_id", "redirect_uri", "prompt"}
 _PUSHED = {"response_type", "client_id", "redirect_uri", "state", "code_challenge"}
 _DEVICE_REQUEST = {
     "client_id",
@@ -136,6 +149,7 @@ def endpoint_of(
         (receiver == "client", "callback"),
         (exchange.sender == "browser", "authorization"),
         ("/.well-known/" in path, "metadata"),
+        (exchange.method == "GET" and _CHECKED <= parameters <= _CHECK, "authorization"),
         ("grant_type" in sent, "token"),
         (exchange.method == "POST" and parameters >= _PUSHED, "pushed_authorization_request"),
         (exchange.method == "POST" and {"redirect_uris", "grant_types"} <= parameters, "registration"),

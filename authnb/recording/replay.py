@@ -54,13 +54,14 @@ class TokenParts:
 class Hop:
     """One message on its way. ``exchange`` is the number in the recording; ``seen`` is whether the recording has it.
 
-    ``knows``: what each party knows once it has arrived.
+    ``knows``: what each party knows once it has arrived. ``topic``: what its exchange is for, as the texts name it.
     """
 
     sender: str
     receiver: str
     channel: str  # "front": through the browser; "back": from the client itself
     kind: str  # "request" or "response"
+    topic: str
     exchange: int
     seen: bool
     title: str

@@ -34,7 +34,7 @@ class Facts:
 
 def facts_of(hops: Sequence[Hop]) -> Facts:
     """Read the facts."""
-    names = [frozenset(each.name for each in hop.parameters) for hop in hops]
+    names = [frozenset(each.name for each in hop.parameters if hop.topic != "redirect_check") for hop in hops]
 
     def first(kind: str, *those: str, after: int = 0) -> int | None:
         found = (n for n in range(after, len(hops)) if hops[n].kind == kind and names[n].issuperset(those))

@@ -29,6 +29,8 @@ _PARTIES = {
 _PAGES = {"sign_in_page", "sign_up_page", "consent_page", "page"}
 _FORMS = {"sign_up", "password", "form"}
 _WITH_A_PERSON = {"authorization", "pushed_authorization_request", "device_authorization", "callback"}
+# Made for the check of a redirect URI, and of no use after it
+_OF_ONE_REQUEST = {"state", "nonce", "code_challenge"}
 _JOSE = {"alg", "typ", "cty", "kid", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit"}
 _HIDDEN = re.compile(r"(?:(?P<scheme>\w{1,20}) )?\[(?:(?P<length>\d+ characters)|not shown)\]")
 _REDIRECT = "The provider sends your browser back"
@@ -114,20 +116,24 @@ class _Builder:
     def _request(self, exchange: Exchange, kind: str) -> None:
         known, sent = self._knowledge, named(exchange.sent)
         sender, receiver = _ends(exchange, kind)
+        values = [
+            each for each in exchange.sent if kind != "redirect_check" or each.name not in _OF_ONE_REQUEST
+        ]
         if kind in {"authorization", "pushed_authorization_request"}:
             known.carry("client", "client", exchange.sent)  # which made it
             known.learn("client", *(["verifier"] if "code_challenge" in sent else []))
         if "DPoP" in sent:
             known.learn(sender, "private key of the proof")
-        known.carry(sender, receiver, exchange.sent)
+        known.carry(sender, receiver, values)
         if kind in {"password", "sign_up"}:
             known.learn("provider", "who you are")
-        self._hop(exchange, (sender, receiver), request_of(exchange, kind), exchange.sent)
+        self._hop(exchange, kind, (sender, receiver), request_of(exchange, kind), exchange.sent)
 
     def _response(self, exchange: Exchange, kind: str) -> None:
         known, received = self._knowledge, named(exchange.received)
         receiver, sender = _ends(exchange, kind)
-        known.carry(sender, receiver, exchange.received)
+        if kind != "redirect_check":
+            known.carry(sender, receiver, exchange.received)
         if kind == "jwks" and "keys" in received:
             known.learn("provider", "private signing key")
         if exchange.id_token:
@@ -140,7 +146,7 @@ class _Builder:
         if kind == "api" and exchange.status is not None and exchange.status < 300:  # noqa: PLR2004 - success
             known.learn("client", "data")
             known.learn("api", "data")
-        self._hop(exchange, (sender, receiver), response_of(exchange, kind), exchange.received)
+        self._hop(exchange, kind, (sender, receiver), response_of(exchange, kind), exchange.received)
 
     def _implied_redirect(self, exchange: Exchange) -> None:
         """The provider's redirect, where only the callback that it led to was recorded."""
@@ -155,11 +161,12 @@ class _Builder:
             "the redirect carried.",
         )
         unseen = replace(exchange, status=None)
-        self._hop(unseen, ("provider", "browser"), message, values, seen=False)
+        self._hop(unseen, "authorization", ("provider", "browser"), message, values, seen=False)
 
     def _hop(
         self,
         exchange: Exchange,
+        kind: str,
         ends: tuple[str, str],
         message: Message,
         values: Iterable[Value],
@@ -173,6 +180,7 @@ class _Builder:
             receiver=receiver,
             channel="front" if "browser" in ends else "back",
             kind="response" if is_response else "request",
+            topic=kind,
             exchange=exchange.number,
             seen=seen,
             title=message.title,

@@ -24,6 +24,9 @@ _GRANTS = {
     "urn:ietf:params:oauth:grant-type:device_code": "device_grant",
     "urn:ietf:params:oauth:grant-type:token-exchange": "exchange_grant",
 }
+# Of a redirect URI that is not accepted (RFC 9126 section 2.3), and the statuses of a refusal without a redirect
+_INVALID = {"invalid_request", "invalid_redirect_uri"}
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,10 @@ def _kind_of(exchange: Exchange) -> str:
         return "callback" if exchange.receiver == "client" else _page(exchange.method, path, sent)
     plain = HTTPExchange(sender=exchange.sender, method=exchange.method, url=exchange.address)
     endpoint = endpoint_of(plain, exchange.receiver, sent, received) or "unknown"
+    if endpoint in {"authorization", "pushed_authorization_request"} and sent.get("prompt") == "none":
+        return "redirect_check"
+    if endpoint == "authorization":
+        return "unknown"  # by hand, without a browser
     return _GRANTS.get(sent.get("grant_type", ""), "other_grant") if endpoint == "token" else endpoint
 
 
@@ -120,6 +127,8 @@ def response_of(exchange: Exchange, kind: str) -> Message:
     received = named(exchange.received)
     if exchange.error is not None:
         return Message(title="No usable answer", says=f"The request failed ({exchange.error}).")
+    if kind == "redirect_check":
+        return _checked(exchange)
     if exchange.sender == "browser" and {"Location", "error"} <= received.keys():
         return Message(
             title="The provider sends your browser back with an error",
@@ -135,6 +144,22 @@ def response_of(exchange: Exchange, kind: str) -> Message:
         title = NOT_REFUSED.get(received["error"], f"Refused: {received['error']}")
         return Message(title=title, says=_error(received))
     return _by_status(exchange, kind)
+
+
+def _checked(exchange: Exchange) -> Message:
+    """What the check of a redirect URI showed, as `authnb.flows.inbox.accepts_redirect` reads it."""
+    sent, received = named(exchange.sent), named(exchange.received)
+    redirected = re.split(r"[?#]", received.get("Location", ""))[0]
+    if "request_uri" in received:
+        outcome = "redirect_kept"
+    elif redirected:
+        outcome = "redirect_accepted" if redirected == sent["redirect_uri"] else "redirect_open"
+    elif received.get("error") in _INVALID or ("error" not in received and exchange.status in _REFUSED):
+        outcome = "redirect_refused"
+    else:
+        outcome = "redirect_open"
+    title, says = RESPONSES[outcome]
+    return Message(title=title, says=says)
 
 
 def _by_status(exchange: Exchange, kind: str) -> Message:

@@ -22,6 +22,9 @@ registration: The notebook registers as a client
     It has no client id here yet, so it tells the provider its name and where codes may be sent.
 pushed_authorization_request: The notebook pushes the authorization request
     All parameters go to the provider itself, so that the browser carries only a reference to them.
+redirect_check: The notebook checks its redirect URI
+    It sends an authorization request that allows no page (prompt=none), as nobody is to sign in by it. It only wants
+    to see whether the provider redirects to this address.
 authorization: Your browser carries the request to the provider
     The notebook does not ask for your password: it sends your browser to the provider, with what it asks for in
     the address.
@@ -74,6 +77,17 @@ registration: A client id
     From now on the provider knows the notebook by this client id.
 pushed_authorization_request: A reference to the request
     The provider keeps the parameters; the reference is good for a short time.
+redirect_accepted: The provider accepts the redirect URI
+    It redirects there, which is what the notebook wanted to see. The error is expected: without a page nobody can sign
+    in.
+redirect_kept: The provider accepts the redirect URI
+    It has taken the request, and it takes none with a redirect URI that is not registered. The notebook does not use
+    the reference.
+redirect_refused: The provider does not accept the redirect URI
+    It redirects nowhere, for this address is not registered for the client. The notebook goes another way, or tells
+    you what to register.
+redirect_open: The provider does not tell
+    Whether it accepts the redirect URI cannot be seen from this answer. The sign-in itself will show it.
 authorization: The provider shows a page
     It asks you on its own page, which the notebook does not see.
 consent_page: The provider asks you for consent
