@@ -25,7 +25,7 @@ def what_broke(answer: Any) -> None:
             "code_challenge_method='S256'": ("invalid_request", "The provider refused the request."),
             "token['userinfo'] in place of parse_id_token(token)": ("missing 'nonce'", "A call has changed since the tutorial was written."),
             "return ...": ("no valid response", "Flask had nothing to send."),
-            "a table of accounts": ("nothing was stored", "It said thank you, and then?"),
+            "prompt='create'": ("nothing was stored", "It said thank you, and then?"),
         },
     )
 

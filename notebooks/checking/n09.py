@@ -52,7 +52,7 @@ def find_the_flaw(answer: Any) -> None:
 
 @exercise(
     "09",
-    task="Put the defence behind each attack: 'state', 'PKCE', 'use once', 'signature', 'aud', 'iss', 'one lock'.",
+    task="Put the defence behind each attack: 'state', 'PKCE', 'use once', 'signature', 'aud', 'iss'.",
     praise="For each attack there is one small thing that stops it.",
 )
 def attack_and_defence(answer: Any) -> None:
@@ -65,7 +65,6 @@ def attack_and_defence(answer: Any) -> None:
             "an ID token says alg none": ("signature", "Who vouches for what it says?"),
             "an ID token for another client is shown to us": ("aud", "It is real; for whom was it made?"),
             "an honest provider's code is sent to a bad one": ("iss", "The client mistook who had answered."),
-            "two threads use one refresh token": ("one lock", "Nobody is evil here, only quick."),
         },
     )
 

@@ -5,6 +5,6 @@ mended_lines = {
     "code_challenge_method='S256'": "invalid_request",
     "token['userinfo'] in place of parse_id_token(token)": "missing 'nonce'",
     "return ...": "no valid response",
-    "a table of accounts": "nothing was stored",
+    "prompt='create'": "nothing was stored",
 }
 checks.what_broke(mended_lines)

@@ -7,6 +7,5 @@ defences = {
     "an ID token says alg none": "signature",
     "an ID token for another client is shown to us": "aud",
     "an honest provider's code is sent to a bad one": "iss",
-    "two threads use one refresh token": "one lock",
 }
 checks.attack_and_defence(defences)
