@@ -21,7 +21,7 @@ INSTALL := $(PYTHON) tools/install.py
 PLATFORMS := linux win32 darwin
 NO_BROWSER := $(addprefix --ignore=tests/,bench hostile kit project typed)
 
-.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors places tables states statements fuzz notebooks twice clean installed
+.PHONY: lab test lint lowest bench browser clients clusters oldest interop mutants hollow hostile errors messages places tables states statements fuzz notebooks twice clean installed
 
 # JupyterLab on a writable copy of the notebooks, with the provider for learning. make lab ARGS="-- --no-browser"
 lab:
@@ -76,6 +76,10 @@ hostile: installed
 # Run into every error, and keep what people see in the docs.
 errors: installed
 	$(PY) tests/security/errors_page.py
+
+# Keep the catalogues of authnb/locale at the sentences of the source, and compile them.
+messages: installed
+	$(PY) tests/locale/catalogues.py
 
 # Sign in from the front ends and servers of others, installed in an environment of its own.
 places:

@@ -64,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if AMBIENT.fullmatch(name)]:
         del os.environ[name]
     os.environ["NETRC"] = os.devnull
+    os.environ["LC_MESSAGES"] = "C"  # tests and saved outputs quote English
+    if locale := os.environ.pop("LC_ALL", None):
+        os.environ.setdefault("LANG", locale)
+        os.environ["LC_CTYPE"] = locale
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # ignored where a shell started this in the background

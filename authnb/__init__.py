@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StorageError,
     )
     from authnb.flows.steps import Field, Form, Verification
+    from authnb.languages import language
     from authnb.oauth.client import Client
     from authnb.oauth.presets import preset
     from authnb.oauth.provider import Provider
@@ -96,6 +97,7 @@ _MODULES = {
     "demo": "",
     "doctor": "cli.doctor",
     "flows": "",
+    "language": "languages",
     "login": "api",
     "preset": "oauth.presets",
     "record": "recording.recorder",
@@ -144,6 +146,7 @@ __all__ = [
     "demo",
     "doctor",
     "flows",
+    "language",
     "login",
     "preset",
     "record",

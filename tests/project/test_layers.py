@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authnb"
 # Each layer may import those before it, for types too. A name is a folder, or a module beside the folders.
 LAYERS = [
+    "particles",
+    "messages",
     "errors",
+    "languages",
     "compat",
     "transport",
     "oauth",
@@ -170,6 +173,7 @@ def test_views_know_nothing_of_http() -> None:
             "signin",
             "flows",
             "errors",
+            "messages",
             "compat",
         }, path
         assert "requests" not in path.read_text(encoding="utf-8"), path

@@ -13,7 +13,7 @@ import authnb
 MODULES = {"demo", "flows"}
 NAMES = {
     *MODULES,
-    *("login", "signup", "doctor", "preset", "record"),
+    *("login", "signup", "doctor", "language", "preset", "record"),
     *(
         "Client",
         "Login",

@@ -138,6 +138,11 @@ def cancelled(case: ErrorCase) -> AuthnbError:
     return raised(login.wait)
 
 
+def unknown_language(_case: ErrorCase) -> AuthnbError:
+    """A language for which there is no catalogue."""
+    return raised(lambda: authnb.language("tlh"))
+
+
 def expired_token(case: ErrorCase) -> AuthnbError:
     """Nobody signed in before the timeout."""
     return with_port(raised(case.login(timeout=1).wait))

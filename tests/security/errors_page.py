@@ -69,6 +69,10 @@ ERRORS: dict[str, Known] = {
     ),
     "cancelled": Known(error_cases.cancelled, "Nothing is left behind: the port is free again."),
     "expired_token": Known(error_cases.expired_token, "The link or the code was not used in time."),
+    "unknown_language": Known(
+        error_cases.unknown_language,
+        "Languages are catalogues: `docs/languages.md` says how to add one.",
+    ),
     "port_in_use": Known(
         error_cases.port_in_use,
         "Often a sign-in in another kernel, or of another account, that still waits: cancel it. One of the same "
