@@ -27,22 +27,29 @@ _STYLE = (
 def as_lines(replay: Mapping[str, Any]) -> Iterator[str]:
     """The title, and a line for each step."""
     yield replay["title"]
+    if not replay["hops"]:
+        yield replay["words"]["empty"]
     for number, hop in enumerate(replay["hops"], 1):
         yield f"{number:2}. {_way(replay, hop)}, {_channel(replay, hop)}: {hop['title']}"
 
 
 def as_html(replay: Mapping[str, Any]) -> str:
     """The diagram and its steps; hidden by replay.js where the replay itself is shown."""
-    words = replay["words"]
+    words, name = replay["words"], escape(replay["picture"])
+    if not replay["hops"]:
+        return _kept(name, replay["title"], f"<p>{escape(words['empty'])}</p>")
     image = (
         f'<img src="data:image/svg+xml,{quote(as_svg(replay))}" style="max-width:100%;height:auto" '
         f'alt="{escape(words["picture"].format(title=replay["title"]))}">'
     )
     steps = "".join(f"<li>{_step(replay, hop)}</li>" for hop in replay["hops"])
-    name = escape(replay["picture"])
+    return _kept(name, replay["title"], f"{image}<ol>{steps}</ol>")
+
+
+def _kept(name: str, title: str, content: str) -> str:
     return (
         f"{_swap(name)}<div class='authnb-replay-picture' data-authnb-replay='{name}'>"
-        f"<p><b>{escape(replay['title'])}</b></p>{image}<ol>{steps}</ol></div>"
+        f"<p><b>{escape(title)}</b></p>{content}</div>"
     )
 
 

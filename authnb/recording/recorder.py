@@ -111,8 +111,8 @@ class Recording:
     def replay(self) -> ReplayWidget:
         """The exchanges as a view to go through step by step: who sends what to whom, and who knows what then.
 
-        A notebook keeps a picture of it without secrets, whatever ``reveal`` says. Raises `AuthnbError` if nothing is
-        recorded.
+        A notebook keeps a picture of it without secrets, whatever ``reveal`` says. If nothing is recorded, it says what
+        to do.
         """
         from authnb.recording.widget import ReplayWidget  # noqa: PLC0415 - anywidget takes its time to load
 
@@ -137,7 +137,7 @@ class Recording:
     def _replays(self) -> tuple[Replay, Replay | None]:
         """The replay of the exchanges so far: without secrets, and with the values where the recording shows them.
 
-        Both have the same hops. Raises `AuthnbError` if nothing was recorded.
+        Both have the same hops.
         """
         with self._lock:
             redacted = tuple(self._redacted)

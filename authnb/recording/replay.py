@@ -115,7 +115,10 @@ class Defence:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A recording, to be gone through hop by hop. ``outcome``: ``finished``, ``refused`` or ``unfinished``."""
+    """A recording, to be gone through hop by hop.
+
+    ``outcome``: ``finished``, ``refused``, ``unfinished``, ``other`` if it is of no sign-in, ``empty`` without hops.
+    """
 
     title: str
     outcome: str

@@ -45,6 +45,10 @@ WORDS = {
     "gets": "The attacker gets: ",
     "steps": "All steps",
     "keys": "← and → go a step, Home and End to the first and the last.",
+    "empty": (
+        "Sign in inside the block of “with authnb.record() as recording:”, and then run recording.replay() again. A "
+        "sign-in that authnb remembers sends nothing: sign out first, in the panel or with logout()."
+    ),
     "below": "The replay of a sign-in; its steps follow.",
     "picture": "{title} as a sequence diagram; its steps are listed below.",
     "parameter_names": "Parameters: {names}.",

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from bs4 import BeautifulSoup
 from servers import Server
 
 import authnb
@@ -448,11 +449,28 @@ def test_a_request_of_a_kind_that_is_not_known_is_told_as_such() -> None:
     assert (replay.outcome, replay.defences) == ("other", ())
 
 
-def test_an_empty_recording_says_what_to_do() -> None:
-    with authnb.record() as recorded:
-        pass
-    with pytest.raises(authnb.AuthnbError, match=r"the recording is empty\. Sign in inside its block"):
-        saved(recorded)
+def test_an_empty_recording_says_what_to_do(provider: DemoProvider) -> None:
+    """Most often of a sign-in that was there already: it sends nothing, until one has signed out."""
+    storage = MemoryStorage()
+    options = {"client_id": provider.client_id, "mode": "loopback", "view": None, "storage": storage}
+    login = authnb.login(provider.issuer, remember=True, **options)
+    provider.visit(login.verification().uri)
+    login.wait(30)
+    with authnb.record(reveal=True) as recorded:
+        session = authnb.login(provider.issuer, remember=True, **options).wait(30)
+    assert recorded.exchanges == ()
+    replay = recorded.replay()
+    assert saved(recorded).outcome == "empty"
+    title, advice = repr(replay).splitlines()
+    assert title == "Nothing was recorded"
+    assert advice in BeautifulSoup(replay._repr_mimebundle_()[0]["text/html"], "html.parser").text
+    assert advice.endswith("sign out first, in the panel or with logout().")
+    session.logout()
+    with recorded:
+        login = authnb.login(provider.issuer, remember=True, **options)
+        provider.visit(login.verification().uri)
+        login.wait(30).logout()
+    assert saved(recorded).outcome == "finished"
 
 
 def test_a_saved_report_replays(recording: Recording, tmp_path: Path) -> None:

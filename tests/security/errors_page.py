@@ -16,7 +16,6 @@ from error_cases import ACCOUNT, raised  # noqa: E402 - the same
 
 import authnb  # noqa: E402 - the same
 from authnb.oauth.error_responses import REMEDIES  # noqa: E402 - the same
-from authnb.recording.replay_build import build_replay  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -200,7 +199,6 @@ ERRORS: dict[str, Known] = {
         lambda case: error_cases.step_up(case, {"sub": "grace"}, scope="measurements:read"),
         "The browser was signed in as somebody else. Try again in the panel asks the provider who it is.",
     ),
-    "nothing_recorded": Known(lambda _: raised(lambda: build_replay(())), ""),
     "invalid_report": Known(
         error_cases.invalid_report,
         "Lines that are damaged are passed over, as long as there is one exchange.",

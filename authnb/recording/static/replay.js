@@ -319,6 +319,7 @@ export default () => {
       const { hops, defences: list } = replay();
       title.textContent = replay().title;
       root.ariaLabel = replay().title;
+      root.classList.toggle("ar-empty", hops.length === 0);
       style.textContent = replay().picture ? `[data-authnb-replay="${CSS.escape(replay().picture)}"]{display:none}` : "";
       steps.replaceChildren(
         ...hops.map((hop, at) =>
@@ -352,6 +353,7 @@ export default () => {
           return item;
         }),
       );
+      if (!hops.length) return body.replaceChildren(h("p", {}, words.empty));
       state.off ??= new Set(list.filter(({ used }) => used === false).map(({ id }) => id));
       drawDefences();
       state.step = Math.max(0, Math.min(state.step, hops.length - 1));
