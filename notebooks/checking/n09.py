@@ -45,12 +45,7 @@ _FLAWS = {  # application -> what its flaw is about, what of it, and a question 
         "What makes the application believe its own cookie?",
     ),
 }
-# What says that all is well, or speaks of another flaw with the same words
-_WELL = {
-    "five": r"\b(nobody|no ?one) (else )?(knows|can|has)",
-    "two": r"\bnot (random|long)",
-    "three": r"\bfine\b|\bcorrect",
-}
+_HIDDEN = r"\b(nobody|no ?one) (else )?(knows|can|has)"  # a key that is none
 
 
 @exercise(
@@ -72,7 +67,7 @@ def find_the_flaw(answer: Any) -> None:
             about <= 3 and len(said) <= 300, f"{app}: it has one flaw. Name that one, in a short sentence."
         )
         found = re.search(rf"\b({subject})", said) and re.search(flaw, said)
-        ensure(found and not re.search(_WELL.get(app, "$^"), said), f"{app}: not yet. {question}")
+        ensure(found and not re.search(_HIDDEN, said), f"{app}: not yet. {question}")
 
 
 @exercise(
