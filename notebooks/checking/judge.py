@@ -6,6 +6,7 @@ it equals everything is no answer.
 
 from __future__ import annotations
 
+import numbers
 import operator
 import random
 import re
@@ -17,6 +18,7 @@ from checking.outcome import Wrong, ensure
 
 _random = random.SystemRandom()
 _PATIENCE = 3  # from this try on it is said which label is wrong
+_ROUNDED = 0.051  # how far a number may be from the right one: as far as rounding to one decimal takes it
 _tries: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
 _WORDS = "amber birch cedar delta ember fjord grove heron inlet jetty knoll larch maple north otter pearl quartz river".split()
 _NOT = {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "isnt", "doesnt", "dont", "wont"}
@@ -33,6 +35,19 @@ def whole(got: Any, why: str = "") -> int:
     """The answer as an `int` of Python's own; raises `Wrong` if it is no whole number."""
     ensure(not isinstance(got, bool) and hasattr(type(got), "__index__"), why or f"Give a whole number, not {type(got).__name__}.")
     return operator.index(got)
+
+
+def near(got: Any, right: float, why: str) -> bool:
+    """Whether a number is this one, rounded to one decimal or not; raises `Wrong` if it is no number."""
+    ensure(isinstance(got, numbers.Real) and not isinstance(got, bool), why)
+    return abs(float(got) - right) < _ROUNDED
+
+
+def pair(got: Any, why: str) -> tuple[Any, Any]:
+    """The two parts of an answer; raises `Wrong` if it is no pair."""
+    ensure(isinstance(got, (list, tuple)) and len(got) == 2, why)
+    first, second = got
+    return first, second
 
 
 def yes(got: Any, why: str) -> None:

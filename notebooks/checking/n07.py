@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 from typing import Any
 
-from checking.judge import name, number, shuffled, text, word
+from checking.judge import name, near, number, pair, shuffled, text, word
 from checking.outcome import ensure, exercise
 
 
@@ -48,9 +49,24 @@ def _compare(rows: Any, sizes: list[int], why: str) -> None:
 
 @exercise(
     "07",
-    task="Which station has the highest mean of no2? Give its id as text.",
+    task="Which station has the highest mean of no2? Give its id as text, and that mean.",
     praise="Traffic makes it.",
 )
 def busiest(answer: Any) -> None:
-    station = text(answer, f"Give the id as text, not {type(answer).__name__}.")
-    ensure(station == "market", "Group by station, take the mean of no2, and look for the largest (idxmax).")
+    station, mean = pair(answer, "Give both: the id, and its mean.")
+    station = text(station, f"Give the id as text, not {type(station).__name__}.")
+    means = _means()
+    highest = max(means, key=means.__getitem__)
+    ensure(station == highest, "Group by station, take the mean of no2, and look for the largest (idxmax).")
+    right = near(mean, means[station], "Give the mean as a number.")
+    ensure(right, "Its mean over the whole month is another one: take all rows, group by station, and take max().")
+
+
+def _means() -> dict[str, float]:
+    """The mean of no2 at each station, as the API's data has it."""
+    from authnb.demo.resource.data import measurements
+
+    found: dict[str, list[float]] = {}
+    for one in measurements():
+        found.setdefault(one.station, []).append(one.no2)
+    return {station: fmean(values) for station, values in found.items()}

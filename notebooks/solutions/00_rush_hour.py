@@ -1,2 +1,2 @@
-hour = 8  # by_hour["market"].idxmax()
-checks.rush_hour(hour)
+hour, mean = 8, 57.4  # by_hour["market"].idxmax(), by_hour["market"].max().round(1)
+checks.rush_hour((hour, mean))
