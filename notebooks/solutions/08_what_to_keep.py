@@ -1,6 +1,6 @@
 def keep(token):
     userinfo = token["userinfo"]
-    return {"sub": userinfo["sub"], "name": userinfo["name"]}
+    return {name: userinfo[name] for name in ("iss", "sub", "name")}
 
 
 checks.what_to_keep(keep)
