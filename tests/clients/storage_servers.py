@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from servers import OnThread
+from servers import OnThread, ThreadedServer
 
 if TYPE_CHECKING:
     import ssl
@@ -56,11 +56,7 @@ class TokenServer(OnThread):
             def log_message(self, *_: object) -> None:
                 pass
 
-        class HTTPServer(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 64
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadedServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         if tls is not None:

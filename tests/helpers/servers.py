@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     Route = Callable[["Request"], tuple[int, dict[str, str], bytes]]
@@ -21,6 +22,18 @@ class Request:
 
     def __init__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
         self.method, self.path, self.headers, self.body = method, path, headers, body
+
+
+class ThreadedServer(ThreadingHTTPServer):
+    """One thread per connection. A client that leaves early is no error; what else goes wrong is printed."""
+
+    daemon_threads = True
+    request_queue_size = 64  # connections at once
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the error, unless it says that the client has closed the connection."""
+        if not isinstance(sys.exception(), (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            super().handle_error(request, client_address)
 
 
 class OnThread:
@@ -79,10 +92,8 @@ class Server(OnThread):
             def log_message(self, *_: object) -> None:
                 pass
 
-        class HTTPServer(ThreadingHTTPServer):
+        class HTTPServer(ThreadedServer):
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            daemon_threads = True
-            request_queue_size = 64  # connections at once
 
         self._server = HTTPServer((host, port), Handler)
         self.port = self._server.server_port
