@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 LINK_AFTER = 10  # seconds in which a link follows where no panel is
 _DROPPED = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "AUTHNB_INTERACTIVE", "JPY_")
 

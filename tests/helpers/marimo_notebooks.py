@@ -115,7 +115,17 @@ class Notebook:
 
     @property
     def address(self) -> str:
+        """The address of the sign-in page that is shown now; after a new start see `new_address`."""
         return self.link.get_attribute("href") or ""
+
+    def new_address(self, before: str) -> str:
+        """The address of a sign-in that another one follows, whose address was ``before``, once it is shown."""
+        expect(self.link).not_to_have_attribute("href", before)
+        return self.address
+
+    def has_address(self, address: str) -> None:
+        """Wait until the sign-in page at this address is shown."""
+        expect(self.link).to_have_attribute("href", address)
 
     def press(self, name: str) -> None:
         self.panel.get_by_role("button", name=name, exact=True).click()

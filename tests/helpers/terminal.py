@@ -13,7 +13,7 @@ import pytest
 from support import folder_for_sockets, require
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 
 
 class Terminal:

@@ -47,5 +47,6 @@ def apps(folder: Path, tmp_path_factory: pytest.TempPathFactory, demo: DemoProvi
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 900, "height": 900})
+    context.set_default_timeout(60_000)
     yield context
     context.close()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 QT_CONSOLE = ROOT / "tests" / "helpers" / "qt_console.py"
 ADDRESS = re.compile(r"^http://\S+/authorize\S+", re.MULTILINE)
+IMPORT = "import authnb"
 # As Spyder 6 starts it
 SPYDER = {
     "argv": [sys.executable, "-m", "spyder_kernels.console", "-f", "{connection_file}"],
@@ -36,9 +37,14 @@ SPYDER = {
 
 
 def code(demo: DemoProvider) -> str:
+    """Lines that sign in and say who."""
+    return f"{IMPORT}; {sign_in(demo)}"
+
+
+def sign_in(demo: DemoProvider) -> str:
     """A line that signs in and says who."""
     login = f"authnb.login({demo.issuer!r}, client_id={demo.client_id!r}, mode='loopback')"
-    return f"import authnb; api = await {login}; print(api.user['name'], 'is', 'signed in')"
+    return f"api = await {login}; print(api.user['name'], 'is', 'signed in')"
 
 
 @pytest.fixture
@@ -89,12 +95,26 @@ def test_the_kernel_of_spyder(kernels: Path, monkeypatch: pytest.MonkeyPatch, de
         assert spyder.finish() == ""
 
 
+def run(console: Terminal, line: str) -> None:
+    """Run a line of Jupyter Console: two empty lines say that it is complete."""
+    console.type(line, "Enter", "Enter", "Enter")
+
+
 @pytest.fixture
 def console(demo: DemoProvider) -> Iterator[Terminal]:
+    """Jupyter Console with a line that signs in.
+
+    It takes any message that the kernel is idle for the end of a line, and shows nothing more until that has ended:
+    also one about an earlier request, which comes after the reply. So it does not ask whether a line is complete, and
+    the line before gives the messages of its beginning the time to come.
+    """
     with Terminal() as terminal:
-        terminal.start(sys.executable, "-m", "jupyter_console", AUTHNB_REMOTE="0")
+        option = "--ZMQTerminalInteractiveShell.use_kernel_is_complete=False"
+        terminal.start(sys.executable, "-m", "jupyter_console", option, AUTHNB_REMOTE="0")
         terminal.read_until(r"In \[1\]:")
-        terminal.type(code(demo), "Enter")
+        run(terminal, IMPORT)
+        terminal.read_until(r"In \[2\]:")
+        run(terminal, sign_in(demo))
         yield terminal
 
 
@@ -108,6 +128,6 @@ def test_an_interrupt_of_jupyter_console(console: Terminal) -> None:
     """Ctrl+C ends the wait, and the next line runs."""
     console.read_until(ADDRESS.pattern)
     console.type("C-c")
-    console.read_until(r"In \[2\]:")
-    console.type("print(6 * 7)", "Enter")
+    console.read_until(r"In \[3\]:")
+    run(console, "print(6 * 7)")
     console.read_until("^42")

@@ -161,6 +161,7 @@ def chromium() -> Iterator[Browser]:
 def visitor(browser: Browser, url: str) -> Iterator[Page]:
     """A page in a browser of its own; it has to sign in."""
     context = browser.new_context()
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(url)
     shows(page, CODE)
@@ -225,6 +226,7 @@ def test_each_visitor_has_a_panel(demo: DemoProvider, chromium: Browser, tmp_pat
     with serve(demo, PANELS[place], tmp_path) as served:
         for name in ("Ada", "Grace"):
             page = chromium.new_context().new_page()
+            page.set_default_timeout(60_000)
             page.goto(served.url)
             demo.approve(shows(page, USER_CODE).strip(), name=name.lower())
             expect(page.get_by_role("heading", name=name)).to_be_visible()

@@ -68,6 +68,7 @@ def voila(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(60_000)  # a page appears once a kernel has run all cells
     yield context.new_page()
     context.close()
 

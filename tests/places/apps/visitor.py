@@ -27,7 +27,7 @@ class Visit:
     def begin(self) -> str:
         """What the page shows first."""
         try:
-            verification = self._login.verification()
+            verification = self._login.verification(60)
         except authnb.LoginFailed as error:
             first = f"{error} {self._login.session!r}"
         else:
@@ -41,6 +41,6 @@ class Visit:
 
 def _error_of(**options: Any) -> str:
     try:
-        return f"none, {login(**options).wait(20)!r}"
+        return f"none, {login(**options).wait(60)!r}"
     except (authnb.AuthnbError, ValueError) as error:
         return str(error)
