@@ -329,7 +329,7 @@ def test_who_waits_for_a_renewal_is_told_of_the_end(
     here, there = context.Pipe()
     child = context.Process(target=lambda: there.send(failure(partial(status, api)).error))
     child.start()
-    token_proxy.wait_for(1)
+    assert token_proxy.wait_for(1)
     share.close()
     assert here.recv() == "share_ended"
     child.join()
@@ -553,7 +553,7 @@ def test_a_session_with_a_client_secret_is_shared_without_it(
         view=None,
         api=demo.api,
     )
-    api = login.wait(10)
+    api = login.wait(60)
     with api.share_with(multiprocessing):
         assert demo.job_client_secret.encode() not in pickle.dumps(api)
         assert pool.submit(status, api).result() == 200

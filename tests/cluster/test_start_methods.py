@@ -68,7 +68,7 @@ def unattended(demo: DemoProvider, mode: str) -> Session:
     login = authnb.login(
         demo.issuer, client_id=demo.job_client_id, mode=mode, scope=SCOPE, api=demo.api, view=None
     )
-    return login.wait(20)
+    return login.wait(60)
 
 
 def sent(api: Any) -> tuple[int, str]:

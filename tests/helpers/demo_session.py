@@ -44,8 +44,8 @@ def sign_in(
         object.__setattr__(provider, "clock", Clock(wall=lambda: time.time() + clock_error))
     options = {"storage": MemoryStorage(), "api": demo.api, "scope": SCOPE, **more}
     login = authnb.login(provider, client_id=demo.client_id, mode="loopback", view=None, **options)
-    demo.visit(login.verification().uri, name=name)
-    return login.wait(10)
+    demo.visit(login.verification(60).uri, name=name)
+    return login.wait(60)
 
 
 def renewer(session: Session) -> TokenRenewer:

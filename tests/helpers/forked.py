@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-_TIMEOUT = 20.0  # seconds until a process is taken to hang
+_TIMEOUT = 60.0  # seconds until a process is taken to hang
 
 
 class Hangs(Exception):
