@@ -69,7 +69,9 @@ class Client:
 
 def by_httpx(library: Any) -> Callable[[Target], Callable[[], Any]]:
     def connect(to: Target) -> Callable[[], Any]:
-        client = library.Client(auth=to.session.credentials.httpx, follow_redirects=True, trust_env=False)
+        client = library.Client(
+            auth=to.session.credentials.httpx, follow_redirects=True, trust_env=False, timeout=60
+        )
         to.stack.callback(client.close)
         return lambda: client.get(to.url + "/data").raise_for_status()
 
@@ -81,7 +83,7 @@ def by_httpx_async(library: Any) -> Callable[[Target], Callable[[], Any]]:
         auth = to.session.credentials.httpx
 
         async def call() -> None:
-            async with library.AsyncClient(auth=auth, follow_redirects=True) as client:
+            async with library.AsyncClient(auth=auth, follow_redirects=True, timeout=60) as client:
                 (await client.get(to.url + "/data")).raise_for_status()
 
         return lambda: asyncio.run(call())

@@ -35,6 +35,10 @@ def over_aiohttp(url: str, session: Session) -> Any:
     return AIOHTTPTransport(url=url, client_session_args={"middlewares": middlewares})
 
 
+def connected(transport: Any) -> gql.Client:
+    return gql.Client(transport=transport, execute_timeout=60)
+
+
 TRANSPORTS = pytest.mark.parametrize("transport", [over_httpx, over_aiohttp])
 
 
@@ -50,7 +54,7 @@ def api(demo: DemoProvider, token_proxy: TokenEndpointProxy) -> Iterator[Guarded
 async def test_32_calls_across_expiries(
     api: GuardedAPI, token_proxy: TokenEndpointProxy, transport: Callable[[str, Session], Any]
 ) -> None:
-    async with gql.Client(transport=transport(f"{api.url}/graphql", api.guard.session)) as client:
+    async with connected(transport(f"{api.url}/graphql", api.guard.session)) as client:
         for _ in range(2):
             age(api.guard.session)
             answers = await asyncio.gather(*(client.execute(QUERY) for _ in range(32)))
@@ -62,7 +66,7 @@ async def test_32_calls_across_expiries(
 async def test_a_401_is_retried(
     api: GuardedAPI, token_proxy: TokenEndpointProxy, transport: Callable[[str, Session], Any]
 ) -> None:
-    async with gql.Client(transport=transport(f"{api.url}/graphql", api.guard.session)) as client:
+    async with connected(transport(f"{api.url}/graphql", api.guard.session)) as client:
         api.guard.refused.add(api.guard.session.token["access_token"])
         assert await client.execute(QUERY) == {"name": "ada"}
     assert token_proxy.outcomes == ["pass"]
@@ -71,7 +75,7 @@ async def test_a_401_is_retried(
 @TRANSPORTS
 async def test_another_origin(api: GuardedAPI, transport: Callable[[str, Session], Any]) -> None:
     with Server() as other:
-        async with gql.Client(transport=transport(f"{other.url}/graphql", api.guard.session)) as client:
+        async with connected(transport(f"{other.url}/graphql", api.guard.session)) as client:
             with pytest.raises(Exception, match="is not the API") as caught:
                 await client.execute(QUERY)
         assert other.requests == []
@@ -80,7 +84,7 @@ async def test_another_origin(api: GuardedAPI, transport: Callable[[str, Session
 
 @TRANSPORTS
 async def test_signed_out_in_the_middle(api: GuardedAPI, transport: Callable[[str, Session], Any]) -> None:
-    async with gql.Client(transport=transport(f"{api.url}/graphql", api.guard.session)) as client:
+    async with connected(transport(f"{api.url}/graphql", api.guard.session)) as client:
         assert await client.execute(QUERY) == {"name": "ada"}
         api.guard.session.logout()
         with pytest.raises(Exception, match="signed out") as caught:

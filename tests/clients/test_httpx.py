@@ -28,7 +28,7 @@ LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "h
 def test_a_client_stays_signed_in(
     demo: DemoProvider, session: Session, token_proxy: TokenEndpointProxy, library: Any
 ) -> None:
-    with library.Client(auth=session.httpx_auth, base_url=demo.api) as client:
+    with library.Client(auth=session.httpx_auth, base_url=demo.api, timeout=60) as client:
         for _ in range(2):
             age(session)
             assert client.get("/stations").status_code == 200
@@ -39,7 +39,7 @@ def test_a_client_stays_signed_in(
 async def test_32_requests_across_an_expiry(
     demo: DemoProvider, session: Session, token_proxy: TokenEndpointProxy, library: Any
 ) -> None:
-    async with library.AsyncClient(auth=session.httpx_auth, base_url=demo.api) as client:
+    async with library.AsyncClient(auth=session.httpx_auth, base_url=demo.api, timeout=60) as client:
         for _ in range(2):
             age(session)
             responses = await asyncio.gather(*(client.get("/stations") for _ in range(32)))
@@ -66,7 +66,7 @@ async def test_1000_requests_across_an_expiry(
 def test_one_object_for_both(demo: DemoProvider, session: Session) -> None:
     auth = session.httpx_auth
     for library in (httpx, httpx2):
-        with library.Client(auth=auth) as client:
+        with library.Client(auth=auth, timeout=60) as client:
             assert client.get(demo.api + "/stations").status_code == 200
 
 
@@ -80,7 +80,7 @@ def test_a_401_is_retried(session: Session, token_proxy: TokenEndpointProxy, lib
             {},
             b"",
         )
-        with library.Client(auth=session.httpx_auth) as client:
+        with library.Client(auth=session.httpx_auth, timeout=60) as client:
             assert client.get(server.url + "/things").status_code == 200
     assert token_proxy.outcomes == ["pass"]
 
@@ -99,7 +99,7 @@ async def test_another_origin(session: Session, library: Any) -> None:
 
 @LIBRARIES
 def test_signed_out_in_the_middle(demo: DemoProvider, session: Session, library: Any) -> None:
-    with library.Client(auth=session.httpx_auth) as client:
+    with library.Client(auth=session.httpx_auth, timeout=60) as client:
         assert client.get(demo.api + "/stations").status_code == 200
         session.logout()
         with pytest.raises(LoginRequired, match="signed out"):

@@ -72,7 +72,7 @@ async def test_through_expiries(protocol: str) -> None:
                 assert await call(client) == STATIONS
         assert token_proxy.outcomes[:2] == ["pass"] * 2
         expired = {"Authorization": f"Bearer {server.verifier.accepted[0]}"}
-        assert httpx2.post(server.url, json={}, headers=expired).status_code == 401
+        assert httpx2.post(server.url, json={}, headers=expired, timeout=60).status_code == 401
 
 
 @PROTOCOLS

@@ -45,15 +45,15 @@ def sign_in(server: MCPOnThread) -> Session:
     """With no argument but the address that tells authnb anything."""
     login = authnb.login(api=server.url, mode="loopback", view=None, storage=MemoryStorage())
     with Window() as person:
-        person.visit(login.verification().uri)
-    return login.wait(20)
+        person.visit(login.verification(60).uri)
+    return login.wait(60)
 
 
 @PROTOCOLS
 @pytest.mark.parametrize("which", ["own", "behind"])
 async def test_by_address_alone(which: str, protocol: str, request: pytest.FixtureRequest) -> None:
     server = request.getfixturevalue(which)
-    assert httpx2.post(server.url, json={}).status_code == 401
+    assert httpx2.post(server.url, json={}, timeout=60).status_code == 401
     session = sign_in(server)
     assert session.token["scope"] == SCOPE
     async with connected(session, server.url, protocol) as client:
@@ -75,9 +75,8 @@ async def test_a_token_for_another_server_is_refused(own: MCPWithProvider) -> No
     """RFC 8707: each is for the server by whose address it was asked for."""
     session = sign_in(own)
     own.provider.access_tokens[session.token["access_token"]].resource = "https://other.example/mcp"
-    answer = httpx2.post(
-        own.url, json={}, headers={"Authorization": f"Bearer {session.token['access_token']}"}
-    )
+    headers = {"Authorization": f"Bearer {session.token['access_token']}"}
+    answer = httpx2.post(own.url, json={}, headers=headers, timeout=60)
     assert answer.status_code == 401
 
 
