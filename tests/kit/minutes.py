@@ -41,13 +41,12 @@ def minutes(path: Path, exercises: int | None = None, before: str | None = None)
         if cell.cell_type == "code" and not re.search(r"kit\.(predict|compare)\(", cell.source)
     ]
     sources = "\n".join(cell.source for cell in code)
-    predictions = len(asked) + text.count("**Predict")
     if exercises is None:
         exercises = len(re.findall(r"^checks\.(?!progress|hint|solution)\w+\(", sources, re.MULTILINE))
     words = len(re.sub(r"\(https?://\S+\)", "", text).split()) + sum(_words_shown(cell) for cell in code)
     lines = sum(bool(line.strip()) for line in sources.splitlines())
     spent = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE + len(code) * CELL
-    return STEP * round((spent + predictions * PREDICTION + exercises * EXERCISE) / STEP)
+    return STEP * round((spent + len(asked) * PREDICTION + exercises * EXERCISE) / STEP)
 
 
 def _words_shown(cell: Any) -> int:
