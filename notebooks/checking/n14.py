@@ -33,7 +33,7 @@ def what_stops(answer: Any) -> None:
 @exercise(
     "14",
     task="Give 'htm', 'htu', 'ath' or 'iat', whichever is wrong first, or None if the proof is good.",
-    praise="With the signature, the thumbprint and each jti once, that is what an API checks (RFC 9449, 4.3).",
+    praise="An API checks typ, alg, the signature, the nonce and the thumbprint, too (RFC 9449, 4.3), and takes each jti once (11.1).",
 )
 def why_not(why: Any) -> None:
     method, other = shuffled(["GET", "POST", "PUT"])[:2]

@@ -27,9 +27,10 @@ def where_to_look(address: Any) -> None:
     ]
     for origin, rest, why in cases[:1] + shuffled(cases[1:]):
         ensure(text(address(origin + rest)) == origin + place + rest, f"{why} It is wrong for {origin}{rest}.")
-    for rest in ("", path):
-        got = text(address(f"{host}{rest}/"))
-        ensure(got == host + place + rest, f"A final slash does not count. It is wrong for {host}{rest}/.")
+    query = f"?of={word()}"
+    for rest in ("", query):  # RFC 9728 says so of a slash right behind the host only
+        got = text(address(f"{host}/{rest}"))
+        ensure(got == host + place + rest, f"A final slash behind the host does not count. It is wrong for {host}/{rest}.")
 
 
 @exercise(
