@@ -79,7 +79,8 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
     """Update a folder with the notebooks; returns the names of modified ones, which were kept.
 
     A file unmodified since it was copied is replaced. Next to a modified one the new version is written. Outputs are
-    not copied: they would give the predictions away, and say "Signed in" where nobody is.
+    not copied: they would give the predictions away, and say "Signed in" where nobody is. The input of a comparison
+    is collapsed, as the answer is in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / _MANIFEST
@@ -87,7 +88,7 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
     kept = []
     for path in _files(source):
         name = path.relative_to(source).as_posix()
-        target, content = folder / name, _without_outputs(path)
+        target, content = folder / name, _for_learners(path)
         new = _digest(content)
         if not target.exists() or _digest(target.read_bytes()) in {copied.get(name), new}:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -119,14 +120,16 @@ def _new_version_path(path: Path) -> Path:
     return path.with_suffix(f".new{path.suffix}")
 
 
-def _without_outputs(path: Path) -> bytes:
-    """The content of a file; of a notebook, without its outputs."""
+def _for_learners(path: Path) -> bytes:
+    """The content of a file; of a notebook, without its outputs and with no answer in sight."""
     if path.suffix != ".ipynb":
         return path.read_bytes()
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell.update(execution_count=None, outputs=[])
+            if "".join(cell["source"]).startswith("kit.compare("):
+                cell.setdefault("metadata", {})["jupyter"] = {"source_hidden": True}
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
