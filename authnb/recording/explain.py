@@ -161,10 +161,48 @@ error: use_dpop_nonce | RFC 9449 8 | the proof has to hold the nonce of DPoP-Non
 error: invalid_dpop_proof | RFC 9449 5 | there is no proof of possession, or not one for this request
 """
 
+# What header and claims of a JWT that the client sends mean there
+_OF_A_PROOF = """
+typ | RFC 9449 4.2 | the type: so that no other JWT is taken for a proof
+alg | RFC 9449 4.2 | the signature algorithm; an asymmetric one, so that the public key is enough to check it
+htm | RFC 9449 4.2 | the HTTP method of the one request that this proof is good for
+iat | RFC 9449 4.2 | when the proof was made; it is accepted only for a short time
+"""
+_HIDDEN_OF_A_PROOF = """
+jwk | RFC 9449 4.2 | the public key, with which anybody can check this signature; tokens are bound to it
+htu | RFC 9449 4.2 | the address of that request, without query and fragment
+jti | RFC 9449 4.2 | names this one proof, so that a second use can be seen
+ath | RFC 9449 4.2 | the hash of the access token that it is sent with: the two belong together
+nonce | RFC 9449 8 | from the server's DPoP-Nonce: the proof was not made before it
+"""
+_OF_AN_ASSERTION = """
+typ | RFC 7515 4.1.9 | the type of token: JWT, a JSON Web Token
+alg | RFC 7523 3 | the signature algorithm
+iss | RFC 7523 3 | who made the assertion: the client, by its client id
+aud | RFC 7523 3 | whom it is for: this provider, and no other may accept it
+exp | RFC 7523 3 | when it expires: soon
+nbf | RFC 7523 3 | from when on it is good
+iat | RFC 7523 3 | when it was made
+"""
+_HIDDEN_OF_AN_ASSERTION = """
+kid | RFC 7515 4.1.4 | which of the client's keys signed it
+sub | RFC 7523 3 | whom it authenticates: the client itself, so it is the same as iss
+jti | RFC 7523 3 | names this one assertion, so that a second use can be seen
+"""
+
 EXPLANATIONS = {**_table(_PUBLIC, public=True), **_table(_HIDDEN, public=False)}
 VALUES = {(*name.split(": "),): explanation for name, explanation in _table(_VALUES, public=True).items()}
+_JWTS = {
+    "proof": {**_table(_OF_A_PROOF, public=True), **_table(_HIDDEN_OF_A_PROOF, public=False)},
+    "assertion": {**_table(_OF_AN_ASSERTION, public=True), **_table(_HIDDEN_OF_AN_ASSERTION, public=False)},
+}
 
 
-def explanation_of(name: str, shown: str) -> Explanation | None:
-    """What is known of a parameter, header or claim with this value."""
+def explanation_of(name: str, shown: str, jwt: str = "") -> Explanation | None:
+    """What is known of a parameter, header or claim with this value.
+
+    ``jwt``: ``proof`` or ``assertion`` for what stands in a DPoP proof or a client assertion, where it means its own.
+    """
+    if jwt in _JWTS:
+        return _JWTS[jwt].get(name)
     return VALUES.get((name, shown.lower())) or EXPLANATIONS.get(name)

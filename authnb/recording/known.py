@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from authnb.transport.exchange import HTTPExchange
 
 _WORD = re.compile(r"[\w.:/+*;=-]{1,100}", re.ASCII)
+# Of challenges (RFC 6750 section 3.1, RFC 9449 sections 7.1 and 9, RFC 9470 section 3)
+CHALLENGES = (
+    "invalid_request",
+    "invalid_token",
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "invalid_dpop_proof",
+    "use_dpop_nonce",
+)
 _SENTENCE = re.compile(r"(?:[A-Za-z'\"(),.:;_-]{1,24}|\[…\])(?: (?:[A-Za-z'\"(),.:;_-]{1,24}|\[…\]))*")
 _HEADER = re.compile(r"[ -~]{1,200}")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -42,7 +51,7 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
-        ("expires_in", "interval", "max_age", "exp", "iat", "auth_time", "Retry-After"), _is_number
+        ("expires_in", "interval", "max_age", "exp", "iat", "nbf", "auth_time", "Retry-After"), _is_number
     ),
     **dict.fromkeys(
         ("redirect_uri", "verification_uri", "iss", "issuer", "service_documentation"), _is_address
@@ -110,6 +119,8 @@ _NAMES: dict[str, set[str]] = {
     "userinfo": _ERROR,
     "jwks": _ERROR,
     "id_token": {"aud", "azp", "exp", "iat", "auth_time", "typ", "alg", "iss"},
+    "proof": {"typ", "alg", "htm", "iat"},
+    "assertion": {"typ", "alg", "iss", "aud", "exp", "nbf", "iat"},
 }
 # All that authnb's own check of a redirect URI may hold (OpenID Connect Core section 3.1.2.1)
 _CHECK = {

@@ -1,7 +1,7 @@
 """Redaction of recorded exchanges with a provider: names are kept, values only where they are known to be harmless.
 
-Of calls to an API, and to endpoints that are not known, only method, origin and status remain, and whether there was
-a token, a proof or a challenge.
+Of calls to an API, and to endpoints that are not known, only method, origin and status remain, and what kind of token,
+proof or challenge there was: its scheme, its error code and its members, as far as standards define them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from joserfc.util import urlsafe_b64decode
 
 from authnb.recording.explain import EXPLANATIONS, explanation_of
-from authnb.recording.known import endpoint_of, may_be_shown
+from authnb.recording.known import CHALLENGES, endpoint_of, may_be_shown
 from authnb.transport.text import printable
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ _RESPONSE_HEADERS = (
 )
 _OF_ANY_CALL = {"Authorization", "DPoP", "WWW-Authenticate", "DPoP-Nonce"}
 _SCHEMES = {"bearer", "dpop", "basic"}
-_TIMES = {"exp", "iat", "auth_time"}
+_ERROR_CODE = re.compile(rf'\berror="?({"|".join(CHALLENGES)})\b')
+_TIMES = {"exp", "iat", "nbf", "auth_time"}
 _MAX_MEMBERS = 60  # shown of one JSON object
 _MAX_LENGTH = 200  # characters shown of one value
 _MIN_SECRET_LENGTH = 4  # characters; replacing shorter ones would garble ordinary words
@@ -45,20 +46,25 @@ _MIN_SECRET_LENGTH = 4  # characters; replacing shorter ones would garble ordina
 
 @dataclass(frozen=True)
 class Value:
-    """A parameter, header or claim, redacted."""
+    """A parameter, header or claim, redacted; ``jwt`` as in `explanation_of`."""
 
     name: str
     shown: str
+    jwt: str = ""
 
     @property
     def explanation(self) -> Explanation | None:
         """The meaning, if known."""
-        return explanation_of(self.name, self.shown)
+        return explanation_of(self.name, self.shown, self.jwt)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """An HTTP exchange, redacted. ``status`` is None if the response was not observed."""
+    """An HTTP exchange, redacted. ``status`` is None if the response was not observed.
+
+    ``id_token``, ``proof`` and ``assertion``: header and claims of the ID token that was received, and of the DPoP
+    proof and the client assertion that were sent.
+    """
 
     number: int
     sender: str
@@ -69,6 +75,8 @@ class Exchange:
     status: int | None
     received: tuple[Value, ...]
     id_token: tuple[Value, ...]
+    proof: tuple[Value, ...]
+    assertion: tuple[Value, ...]
     error: str | None
 
     def __str__(self) -> str:
@@ -91,13 +99,15 @@ class Redactor:
     def exchange(self, number: int, exchange: HTTPExchange, receiver: str) -> Exchange:
         """The exchange, redacted."""
         sent, received = [*_request(exchange)], [*_response(exchange)]
-        id_token = [*_id_token(dict(received).get("id_token"))]
+        id_token = [*_members_of(dict(received).get("id_token"))]
+        proof, assertion = (dict(_members_of(dict(sent).get(name))) for name in ("DPoP", "client_assertion"))
         for name, value in (*sent, *received, *id_token):
             self._remember_secrets(name, value)
         endpoint = endpoint_of(exchange, receiver, dict(sent), dict(received))
         address = exchange.url.partition("?")[0].partition("#")[0]
         if endpoint is None and not self._reveal:  # paths, parameters and even their names may be personal
-            address, id_token, endpoint = _origin(address), [], "userinfo"
+            address, id_token, assertion, endpoint = _origin(address), [], {}, "userinfo"
+            proof = {name: value for name, value in proof.items() if explanation_of(name, "", "proof")}
             sent, received = (
                 [pair for pair in pairs if pair[0] in _OF_ANY_CALL] for pairs in (sent, received)
             )
@@ -112,6 +122,8 @@ class Redactor:
             status=exchange.status,
             received=self._values(endpoint, received),
             id_token=self._values("id_token", id_token),
+            proof=self._values("proof", proof.items()),
+            assertion=self._values("assertion", assertion.items()),
             error=exchange.error,
         )
 
@@ -122,18 +134,22 @@ class Redactor:
             self._secrets.update((str(value), str(value).partition(" ")[2] or str(value)))
 
     def _values(self, endpoint: str, pairs: Iterable[tuple[str, Any]]) -> tuple[Value, ...]:
-        return tuple(Value(self._text(name), self._shown(endpoint, name, value)) for name, value in pairs)
+        jwt = endpoint if endpoint in {"proof", "assertion"} else ""
+        return tuple(
+            Value(self._text(name), self._shown(endpoint, name, value), jwt) for name, value in pairs
+        )
 
     def _shown(self, endpoint: str, name: str, value: Any) -> str:
         if self._reveal:
-            return printable(value, 2000)
-        if name == "Authorization":
-            scheme, _, rest = str(value).partition(" ")  # or, of servers of their own kind, a secret alone
-            return f"{scheme} {length(rest)}" if scheme.lower() in _SCHEMES else length(value)
+            return printable(json.dumps(value) if isinstance(value, dict) else value, 2000)
+        if name in {"Authorization", "WWW-Authenticate"}:
+            return _authentication(name, str(value))
         if name == "error_description" and isinstance(value, str):
             value = self._text(value)  # without known secrets
-        if not may_be_shown(endpoint, name, value):  # the length of a password helps to guess it
-            return length(None if "password" in name.lower() else value)
+        if not may_be_shown(
+            endpoint, name, value
+        ):  # the length of a password helps to guess it, that of a path too
+            return length(None if "password" in name.lower() or name == "htu" else value)
         if name in _TIMES and isinstance(value, int | float):
             return _from_now(value)
         if name == "Location":
@@ -151,6 +167,16 @@ class Redactor:
         text = re.sub(r"(//(?:127\.0\.0\.1|localhost|\[::1\])):\d+", r"\1:PORT", text)
         text = re.sub(r"//[^/@\s]*@", "//", text)
         return printable(text, _MAX_LENGTH)
+
+
+def _authentication(name: str, value: str) -> str:
+    """Scheme, and error code of a challenge, where a standard defines them, and the length of the rest."""
+    scheme, _, rest = value.partition(" ")  # or, of servers of their own kind, a secret alone
+    if scheme.lower() not in _SCHEMES:
+        return length(value)
+    error = _ERROR_CODE.search(rest) if name == "WWW-Authenticate" else None
+    code = f' error="{error[1]}"' if error else ""
+    return f"{scheme}{code} {length(rest)}"
 
 
 def _origin(url: str) -> str:
@@ -215,9 +241,9 @@ def _header(headers: Mapping[str, str], name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
 
 
-def _id_token(id_token: object) -> Iterable[tuple[str, Any]]:
+def _members_of(jwt: object) -> Iterable[tuple[str, Any]]:
     """Header and claims, unverified: for display only."""
-    for part in str(id_token).split(".")[:2] if isinstance(id_token, str) else ():
+    for part in str(jwt).split(".")[:2] if isinstance(jwt, str) else ():
         try:
             members = json.loads(urlsafe_b64decode(part.encode()))
         except (ValueError, RecursionError):

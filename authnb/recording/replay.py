@@ -42,7 +42,7 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenParts:
-    """A JWT, taken apart (RFC 7515 section 3.1)."""
+    """A JWT, taken apart (RFC 7515 section 3.1): ``id_token``, ``proof`` or ``assertion``."""
 
     name: str
     header: tuple[Parameter, ...]
@@ -68,7 +68,7 @@ class Hop:
     says: str
     status: int | None
     parameters: tuple[Parameter, ...]
-    jwt: TokenParts | None
+    jwts: tuple[TokenParts, ...]
     knows: Mapping[str, tuple[str, ...]]
 
 
@@ -148,7 +148,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
         "status": hop.status,
         "says": hop.says,
         "parameters": [dict(vars(parameter)) for parameter in hop.parameters],
-        "jwt": None if hop.jwt is None else _parts(hop.jwt),
+        "jwts": [_parts(jwt) for jwt in hop.jwts],
         "knows": {party: list(items) for party, items in hop.knows.items()},
     }
 

@@ -19,20 +19,29 @@ if TYPE_CHECKING:
     from authnb.recording.replay import Hop, Signature
 
 _TITLES = {
-    "finished": "Your sign-in{at}, step by step",
-    "unattended": "Tokens for the notebook itself{at}, step by step",
-    "refused": "A sign-in{at} that was refused, step by step",
-    "unfinished": "A sign-in{at} that has not come to its end, step by step",
-    "other": "What was said{at}, step by step",
-    "empty": "Nothing was recorded",
+    "finished": ("Your sign-in at {host}, step by step", "Your sign-in, step by step"),
+    "unattended": (
+        "Tokens for the notebook itself at {host}, step by step",
+        "Tokens for the notebook itself, step by step",
+    ),
+    "refused": (
+        "A sign-in at {host} that was refused, step by step",
+        "A sign-in that was refused, step by step",
+    ),
+    "unfinished": (
+        "A sign-in at {host} that has not come to its end, step by step",
+        "A sign-in that has not come to its end, step by step",
+    ),
+    "other": ("What was said at {host}, step by step", "What was said, step by step"),
+    "empty": ("Nothing was recorded", "Nothing was recorded"),
 }
 _OF_A_SIGN_IN = {"response_type", "request_uri", "device_code", "grant_type"}
 
 
 def build_replay(
-    exchanges: Sequence[Exchange], signature_of: Callable[[Exchange], Signature] = unchecked
+    exchanges: Sequence[Exchange], signature_of: Callable[[Exchange, str], Signature] = unchecked
 ) -> Replay:
-    """The replay of these exchanges, of which ``signature_of`` tells the signatures of ID tokens.
+    """The replay of these exchanges, of which ``signature_of`` tells the signatures of JWTs.
 
     Values stand in it only where the exchanges have them. Of no exchanges it is empty.
     """
@@ -41,8 +50,9 @@ def build_replay(
     parties = parties_of(exchanges)
     unattended = outcome == "finished" and all(party.id != "browser" for party in parties)
     hosts = [urlsplit(each.address).netloc for each in exchanges if each.receiver == "provider"]
+    at_a_host, title = _TITLES["unattended" if unattended else outcome]
     return Replay(
-        title=_TITLES["unattended" if unattended else outcome].format(at=f" at {hosts[0]}" if hosts else ""),
+        title=at_a_host.format(host=hosts[0]) if hosts else title,
         outcome=outcome,
         parties=parties,
         hops=hops,

@@ -50,7 +50,7 @@ def facts_of(hops: Sequence[Hop]) -> Facts:
     token_response = None
     if token_request is not None:
         token_response = first("response", "access_token", after=token_request)
-    jwt = None if token_response is None else hops[token_response].jwt
+    jwts = () if token_response is None else hops[token_response].jwts
     bound = [n for n, hop in enumerate(hops) if "DPoP" in names[n] or _token_type(hop) == "dpop"]
     return Facts(
         request=request,
@@ -66,7 +66,7 @@ def facts_of(hops: Sequence[Hop]) -> Facts:
         asked=of(request),
         sent=of(token_request),
         given=of(token_response),
-        claims=frozenset() if jwt is None else frozenset(claim.name for claim in jwt.claims),
+        claims=frozenset(claim.name for jwt in jwts for claim in jwt.claims),
         is_pushed=request is not None and hops[request].channel == "back",
         is_confidential=not of(token_request).isdisjoint(
             {"client_secret", "client_assertion", "Authorization"}

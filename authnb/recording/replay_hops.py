@@ -8,13 +8,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from authnb.recording.explain import explanation_of
 from authnb.recording.replay import Hop, Parameter, Party, TokenParts
 from authnb.recording.replay_knowledge import Knowledge
 from authnb.recording.replay_messages import Message, kinds_of, named, request_of, response_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from authnb.recording.redact import Exchange, Value
     from authnb.recording.replay import Signature
@@ -32,7 +31,9 @@ _WITH_A_PERSON = {"authorization", "pushed_authorization_request", "device_autho
 # Made for the check of a redirect URI, and of no use after it
 _OF_ONE_REQUEST = {"state", "nonce", "code_challenge"}
 _JOSE = {"alg", "typ", "cty", "kid", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit"}
-_HIDDEN = re.compile(r"(?:(?P<scheme>\w{1,20}) )?\[(?:(?P<length>\d+ characters)|not shown)\]")
+_HIDDEN = re.compile(
+    r"(?:(?P<scheme>\w{1,20}(?: error=\"\w{1,40}\")?) )?\[(?:(?P<length>\d+ characters)|not shown)\]"
+)
 _REDIRECT = "The provider sends your browser back"
 
 
@@ -50,13 +51,13 @@ def parties_of(exchanges: Sequence[Exchange]) -> tuple[Party, ...]:
 
 def _ends(exchange: Exchange, kind: str) -> tuple[str, str]:
     """Sender and receiver of the request."""
-    of_api = exchange.receiver == "API" or kind == "resource_metadata"
+    of_api = exchange.receiver == "API" or kind in {"resource_metadata", "api"}
     return exchange.sender, "api" if of_api else exchange.receiver
 
 
 def parameter(value: Value) -> Parameter:
     """The parameter with its meaning, and without its value where the recording hides it; a password always."""
-    explanation = explanation_of(value.name, value.shown)
+    explanation = value.explanation
     hidden = _HIDDEN.fullmatch(value.shown)
     text: str | None = value.shown
     length = None
@@ -74,7 +75,9 @@ def parameter(value: Value) -> Parameter:
     )
 
 
-def hops_of(exchanges: Sequence[Exchange], signature_of: Callable[[Exchange], Signature]) -> tuple[Hop, ...]:
+def hops_of(
+    exchanges: Sequence[Exchange], signature_of: Callable[[Exchange, str], Signature]
+) -> tuple[Hop, ...]:
     """The messages in order, and what each party knows after each."""
     builder = _Builder(exchanges, signature_of)
     for exchange, kind in zip(exchanges, kinds_of(exchanges), strict=True):
@@ -83,7 +86,9 @@ def hops_of(exchanges: Sequence[Exchange], signature_of: Callable[[Exchange], Si
 
 
 class _Builder:
-    def __init__(self, exchanges: Sequence[Exchange], signature_of: Callable[[Exchange], Signature]) -> None:
+    def __init__(
+        self, exchanges: Sequence[Exchange], signature_of: Callable[[Exchange, str], Signature]
+    ) -> None:
         self.hops: list[Hop] = []
         self._signature_of = signature_of
         self._polled: str | None = None  # what the poll before this exchange was answered, if there was one
@@ -187,22 +192,27 @@ class _Builder:
             says=message.says,
             status=exchange.status if is_response else None,
             parameters=tuple(map(parameter, values)),
-            jwt=self._parts(exchange) if is_response and exchange.id_token else None,
+            jwts=tuple(self._jwts(exchange, is_response=is_response)),
             knows=self._knowledge.now(),
         )
         if self.hops and receiver == "browser" and _is_same(hop, self.hops[-1]):
             self.hops.pop()  # a page that is shown once more
         self.hops.append(hop)
 
-    def _parts(self, exchange: Exchange) -> TokenParts:
-        header = [*takewhile(lambda value: value.name in _JOSE, exchange.id_token)]
-        claims = exchange.id_token[len(header) :]
-        return TokenParts(
-            name="ID token",
-            header=tuple(map(parameter, header)),
-            claims=tuple(map(parameter, claims)),
-            signature=self._signature_of(exchange),
-        )
+    def _jwts(self, exchange: Exchange, *, is_response: bool) -> Iterator[TokenParts]:
+        """The JWTs of a message, taken apart."""
+        received, sent = ["id_token"], ["assertion", "proof"]
+        for name in received if is_response else sent:
+            values: tuple[Value, ...] = getattr(exchange, name)
+            if not values:
+                continue
+            header = [*takewhile(lambda value: value.name in _JOSE, values)]
+            yield TokenParts(
+                name=name,
+                header=tuple(map(parameter, header)),
+                claims=tuple(map(parameter, values[len(header) :])),
+                signature=self._signature_of(exchange, name),
+            )
 
 
 def _is_same(hop: Hop, other: Hop) -> bool:

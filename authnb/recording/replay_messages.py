@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from authnb.recording.known import endpoint_of
-from authnb.recording.replay_texts import ERRORS, NOT_REFUSED, REQUESTS, RESPONSES
+from authnb.recording.replay_texts import (
+    API_FAILS,
+    ERRORS,
+    NOT_REFUSED,
+    PROVIDER_FAILS,
+    REFUSED,
+    REQUESTS,
+    RESPONSES,
+    STATUS,
+)
 from authnb.transport.exchange import HTTPExchange
 
 if TYPE_CHECKING:
@@ -24,6 +33,7 @@ _GRANTS = {
     "urn:ietf:params:oauth:grant-type:device_code": "device_grant",
     "urn:ietf:params:oauth:grant-type:token-exchange": "exchange_grant",
 }
+_CHALLENGED = re.compile(r'\berror="?(\w{1,40})')
 # Of a redirect URI that is not accepted (RFC 9126 section 2.3), and the statuses of a refusal without a redirect
 _INVALID = {"invalid_request", "invalid_redirect_uri"}
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}
@@ -69,11 +79,15 @@ def _kind_of(exchange: Exchange) -> str:
         return "callback" if exchange.receiver == "client" else _page(exchange.method, path, sent)
     plain = HTTPExchange(sender=exchange.sender, method=exchange.method, url=exchange.address)
     endpoint = endpoint_of(plain, exchange.receiver, sent, received) or "unknown"
-    if endpoint in {"authorization", "pushed_authorization_request"} and sent.get("prompt") == "none":
-        return "redirect_check"
-    if endpoint == "authorization":
-        return "unknown"  # by hand, without a browser
-    return _GRANTS.get(sent.get("grant_type", ""), "other_grant") if endpoint == "token" else endpoint
+    checks = endpoint in {"authorization", "pushed_authorization_request"} and sent.get("prompt") == "none"
+    rules = (
+        (endpoint == "token", _GRANTS.get(sent.get("grant_type", ""), "other_grant")),
+        (checks, "redirect_check"),
+        (endpoint == "authorization", "unknown"),  # by hand, without a browser
+        # Called without a token, an API says how it wants one (RFC 6750 section 3)
+        (endpoint == "unknown" and "WWW-Authenticate" in received, "api"),
+    )
+    return next((kind for applies, kind in rules if applies), endpoint)
 
 
 def _page(method: str, path: str, sent: Mapping[str, str]) -> str:
@@ -140,8 +154,10 @@ def response_of(exchange: Exchange, kind: str) -> Message:
             says="The tokens do not travel through the browser: the redirect carries a code, which the notebook "
             "exchanges for them, once and soon.",
         )
+    if kind == "api" and (challenge := _CHALLENGED.search(received.get("WWW-Authenticate", ""))):
+        received["error"] = challenge[1]
     if "error" in received:
-        title = NOT_REFUSED.get(received["error"], f"Refused: {received['error']}")
+        title = NOT_REFUSED.get(received["error"], REFUSED.format(error=received["error"]))
         return Message(title=title, says=_error(received))
     return _by_status(exchange, kind)
 
@@ -172,8 +188,8 @@ def _by_status(exchange: Exchange, kind: str) -> Message:
     if kind == "api" and status == HTTPStatus.FORBIDDEN:
         return Message(title="The API refuses", says="The token does not allow this.")
     if status is not None and status >= HTTPStatus.BAD_REQUEST:
-        party = "API" if exchange.receiver == "API" else "provider"
-        return Message(title=f"HTTP status {status}", says=f"The {party} does not do what was asked.")
+        says = API_FAILS if kind == "api" else PROVIDER_FAILS
+        return Message(title=STATUS.format(status=status), says=says)
     title, says = RESPONSES.get(kind, RESPONSES["unknown"])
     if kind == "code_grant" and "code_verifier" not in named(exchange.sent):
         says = "The code is good: the tokens go to the notebook itself, and the browser never sees them."

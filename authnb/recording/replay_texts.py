@@ -135,6 +135,10 @@ api: The data
 unknown: An answer
     It is no part of a sign-in that is known here.
 """)
+REFUSED = "Refused: {error}"
+STATUS = "HTTP status {status}"
+API_FAILS = "The API does not do what was asked."
+PROVIDER_FAILS = "The provider does not do what was asked."
 ERRORS = {
     "access_denied": "Somebody said no: you, or the provider for you.",
     "authorization_pending": "You have not decided yet: the notebook waits, and asks again.",

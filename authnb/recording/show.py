@@ -34,6 +34,8 @@ def as_text(exchanges: Sequence[Exchange], *, details: bool = False) -> str:
         lines.append(str(exchange))
         if details:
             lines += [f"      > {value.name}: {value.shown}" for value in exchange.sent]
+            lines += [f"      > DPoP proof {value.name}: {value.shown}" for value in exchange.proof]
+            lines += [f"      > client assertion {value.name}: {value.shown}" for value in exchange.assertion]
             lines += [f"      < {value.name}: {value.shown}" for value in exchange.received]
             lines += [f"      < ID token {value.name}: {value.shown}" for value in exchange.id_token]
     return "\n".join(lines)
@@ -51,6 +53,8 @@ def as_html(exchanges: Sequence[Exchange], notice: str = "") -> str:
 def _row(exchange: Exchange) -> str:
     tables = [
         _table("Sent", exchange.sent),
+        _table("DPoP proof, decoded", exchange.proof),
+        _table("Client assertion, decoded", exchange.assertion),
         _table("Received", exchange.received),
         _table("ID token, decoded", exchange.id_token),
     ]

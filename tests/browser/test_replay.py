@@ -217,8 +217,8 @@ bad = {HOSTILE!r}
 link = {{"name": bad, "value": bad, "meaning": bad, "section": "RFC 1", "url": "javascript:window.hacked = 1"}}
 party = [{{"id": "browser", "name": bad, "host": bad}}, {{"id": "client", "name": bad}}]
 hop = {{"from": "browser", "to": "client", "channel": "front", "title": bad, "status": None, "says": bad,
-       "parameters": [link], "jwt": {{"header": [link], "claims": [link], "signature": {{"signed_by": bad}}}},
-       "knows": {{"client": [bad]}}}}
+       "parameters": [link], "jwts": [{{"name": "proof", "header": [link], "claims": [link],
+       "signature": {{"signed_by": bad}}}}], "knows": {{"client": [bad]}}}}
 attack = {{"steps": [{{"from": "attacker", "to": "client", "says": bad}}], "gets": bad}}
 defence = {{"id": bad, "name": bad, "section": "RFC 1", "url": "data:text/html,x", "hop": 0, "on": {{"says": bad}},
            "off": attack}}

@@ -198,7 +198,8 @@ def test_what_may_be_kept_holds_no_secret_and_what_is_shown_no_password(
 def test_the_id_token_is_taken_apart_and_its_signature_checked(recording: Recording) -> None:
     for replay in recording._replays():  # noqa: SLF001 - as above
         assert replay is not None
-        ((title, jwt),) = [(hop.title, hop.jwt) for hop in replay.hops if hop.jwt is not None]
+        ((title, jwt),) = [(hop.title, jwt) for hop in replay.hops for jwt in hop.jwts]
+        assert jwt.name == "id_token"
         assert title == "The tokens"
         assert [each.name for each in jwt.header] == ["typ", "alg", "kid"]
         assert {"iss", "aud", "sub", "nonce"} <= {each.name for each in jwt.claims}
@@ -233,7 +234,7 @@ def test_a_signature_that_is_not_the_providers_is_told(recording: Recording, hel
 def test_a_recording_that_shows_no_values_has_not_kept_the_token(provider: DemoProvider) -> None:
     with authnb.record() as told_without:
         sign_in(provider)
-    (jwt,) = (hop.jwt for hop in saved(told_without).hops if hop.jwt is not None)
+    (jwt,) = (jwt for hop in saved(told_without).hops for jwt in hop.jwts)
     assert jwt.signature.verified is None
     assert jwt.signature.checked_with == "not checked here: the token is not in the recording"
     assert shown(told_without) is None
@@ -480,7 +481,7 @@ def test_a_saved_report_replays(recording: Recording, tmp_path: Path) -> None:
     replay = saved(loaded)
     assert told(replay) == told(saved(recording))
     assert [each.id for each in replay.defences] == [each.id for each in saved(recording).defences]
-    (jwt,) = (hop.jwt for hop in replay.hops if hop.jwt is not None)
+    (jwt,) = (jwt for hop in replay.hops for jwt in hop.jwts)
     assert jwt.signature.checked_with == "not checked here: the token is not in the recording"
     assert shown(loaded) is None
 

@@ -28,7 +28,7 @@ def replay(text: str = "a step", value: str | None = None) -> dict[str, Any]:
         "title": text,
         "says": text,
         "status": 200,
-        "jwt": None,
+        "jwts": [],
         "knows": {"a": [text]},
     }
     ends = [("a", "b"), ("b", "b"), ("b", "a")]
@@ -100,10 +100,11 @@ def test_texts_of_any_length_are_drawn(text: str) -> None:
 def test_every_word_of_the_view_comes_from_python() -> None:
     """So that another language needs no script: each word is there, none is left over, and the script has none."""
     script = (FOLDER / "static" / "replay.js").read_text(encoding="utf-8")
-    channels = {"front", "back", "front_means", "back_means"}  # words[channel]
+    by_name = {"front", "back", "front_means", "back_means"}  # words[channel]
+    by_name |= {"jwt_id_token", "jwt_proof", "jwt_assertion"}  # words[`jwt_${jwt.name}`]
     used = set(re.findall(r"\bwords\.(\w+)", script))
     assert used <= set(WORDS)
     python = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("picture.py", "widget.py"))
-    assert {name for name in set(WORDS) - used - channels if f'"{name}"' not in python} == set()
+    assert {name for name in set(WORDS) - used - by_name if f'"{name}"' not in python} == set()
     literals = re.findall(r"\"[^\"\n]*\"|`[^`]*`", re.sub(r"^\s*//.*", "", script, flags=re.MULTILINE))
     assert [one for one in literals if re.search(r"\b[A-Z][a-z]+ \w|[a-z] [a-z]+ [a-z]+\b(?!-)", one)] == []

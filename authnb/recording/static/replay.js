@@ -103,7 +103,7 @@ const jwtView = (words, jwt) => {
   return h(
     "div",
     { class: "ar-jwt" },
-    h("h4", {}, words.jwt),
+    h("h4", {}, words[`jwt_${jwt.name}`]),
     part("header", words.header, parameterList(words, jwt.header)),
     part("claims", words.claims, parameterList(words, jwt.claims)),
     part("signature", words.signature, signature(words, jwt.signature)),
@@ -257,7 +257,7 @@ export default () => {
             h("h4", {}, words.parameters),
             hop.parameters?.length ? parameterList(words, hop.parameters) : h("p", { class: "ar-muted" }, words.no_parameters),
           ),
-          hop.jwt && jwtView(words, hop.jwt),
+          hop.jwts?.length > 0 && h("div", {}, hop.jwts.map((jwt) => jwtView(words, jwt))),
         ),
       );
       if (lost) slider.focus();
