@@ -303,7 +303,8 @@ class TokenRenewer:
             return newer
         self._mark_refused(token)
         why = _why_refused(host, failure)
-        self._refused = (str(token["refresh_token"]), why)
+        # One without a code may be of a proxy that is gone by the next call
+        self._refused = None if _without_code(failure) else (str(token["refresh_token"]), why)
         raise LoginRequired("login_required", why)
 
     def _try_refresh(
@@ -364,8 +365,12 @@ def signed_out_error() -> LoginRequired:
     return LoginRequired("login_required", "This session is signed out. Run the cell that signs in.")
 
 
+def _without_code(failure: ProviderError | LoginFailed) -> bool:
+    return isinstance(failure, ProviderError) and failure.error == "invalid_response"
+
+
 def _why_refused(host: str, failure: ProviderError | LoginFailed) -> str:
-    if isinstance(failure, ProviderError) and failure.error == "invalid_response":
+    if isinstance(failure, ProviderError) and _without_code(failure):
         return (
             f"{host} did not renew this sign-in: HTTP {failure.status} came back without an error code, perhaps from a "
             "firewall or proxy on the way. Run the cell that signs in again, from another network if need be."
