@@ -61,10 +61,10 @@ class OtherProvider:
         login = self.login(client, **options)
         try:
             with window or Window() as person:
-                asked = login.verification()
+                asked = login.verification(60)
                 code = {"user_code": asked.user_code} if asked.user_code else {}
                 person.visit(asked.uri, **code, **entered)
-            return login.wait(20)
+            return login.wait(60)
         finally:
             login.cancel()
 

@@ -48,7 +48,7 @@ def begin(at: Provider | Preset | str, *, sign_up: bool = False, **options: Any)
 def sign_in(at: Provider | Preset | str, **options: Any) -> Session:
     """Complete a sign-in: follow the redirects, or wait for the device code."""
     login = begin(at, **options)
-    address = login.verification().uri
+    address = login.verification(60).uri
     if login.mode != "device":
-        assert requests.get(address, timeout=10).ok
-    return login.wait(10)
+        assert requests.get(address, timeout=60).ok
+    return login.wait(60)

@@ -56,7 +56,7 @@ def test_it_signs_in(provider: DemoProvider, script: str) -> None:
         page = window.get(address)
         if page.url.startswith(provider.issuer):  # no consent page after an earlier consent
             page = window.submit(page, decision="allow")
-        said, _ = client.communicate(page.url + "\n", timeout=30)
+        said, _ = client.communicate(page.url + "\n", timeout=120)
     assert client.returncode == 0
     assert json.loads(said) == {"name": "ada", "userinfo": "ada", "renewed": True, "after": "invalid_grant"}
 

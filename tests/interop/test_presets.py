@@ -64,7 +64,7 @@ def test_github_user(server: Server) -> None:
 @oddity("github", *GITHUB)
 def test_github_code_wants_the_secret(server: Server) -> None:
     """The authorization code wants the client's secret, in the body; without one the device flow is the way."""
-    assert begin(github(server), mode="auto").verification().user_code == "WDJB-MJHT"
+    assert begin(github(server), mode="auto").verification(60).user_code == "WDJB-MJHT"
     session = sign_in(github(server), client_secret=SECRET)
     assert b"client_secret=s3cret" in next(
         r.body for r in server.requests if r.method == "POST" and b"code=" in r.body
@@ -91,7 +91,7 @@ def test_github_device_flow_disabled(server: Server) -> None:
     provider, preset = GitHub(server), moved("github", "github.com", "api.github.com", to=server.url)
     provider.disabled = True
     with pytest.raises(ProviderError, match="'device_flow_disabled'") as refused:
-        begin(preset, mode="device").verification()
+        begin(preset, mode="device").verification(60)
     assert refused.value.error == "unauthorized_client"
 
 
@@ -101,8 +101,8 @@ def test_google_device(server: Server) -> None:
     Google(server)
     preset = moved("google", "accounts.google.com", to=server.url)
     login = begin(preset, mode="device", client_secret=SECRET)
-    assert login.verification().uri == f"{server.url}/device"
-    assert login.wait(10).user["sub"] == "248289761001"
+    assert login.verification(60).uri == f"{server.url}/device"
+    assert login.wait(60).user["sub"] == "248289761001"
 
 
 @oddity("google", *GOOGLE_DEVICE)
@@ -120,7 +120,7 @@ def test_google_wants_a_secret(server: Server) -> None:
     """Clients for desktops and devices have a secret; without it, the error says so and where to get one."""
     Google(server)
     with pytest.raises(ProviderError, match=r"console\.developers\.google\.com") as refused:
-        begin(moved("google", "accounts.google.com", to=server.url), mode="auto").verification()
+        begin(moved("google", "accounts.google.com", to=server.url), mode="auto").verification(60)
     assert refused.value.error == "invalid_client"
 
 
@@ -176,8 +176,8 @@ def test_entra_device(server: Server) -> None:
     """A device code comes without `verification_uri_complete`; a person's no is `authorization_declined`."""
     provider, preset = entra(server)
     login = begin(preset, mode="device")
-    assert login.verification().uri_complete is None
-    assert login.wait(10).user["tid"] == Entra.HOME
+    assert login.verification(60).uri_complete is None
+    assert login.wait(60).user["tid"] == Entra.HOME
     provider.polls, provider.refusal = 0, "authorization_declined"
     with pytest.raises(LoginFailed) as declined:
         sign_in(preset, mode="device", storage=MemoryStorage())
@@ -210,12 +210,12 @@ def test_entra_prompt(server: Server) -> None:
 def test_a_page_apart_comes_before_the_sign_in(server: Server) -> None:
     """Where the page for a new account is apart, it is shown first; the sign-in may be by device."""
     begun = begin(github(server), mode="auto", sign_up=True)
-    asked = begun.verification()
+    asked = begun.verification(60)
     assert asked.sign_up_uri == f"{server.url}/signup"
     assert asked.user_code == "WDJB-MJHT"
     for shown in ("\n".join(text_lines(begun)), html(begun)):
         assert shown.index("/signup") < shown.index("/oauth/device") < shown.index("WDJB-MJHT")
-    assert begun.wait(10).user["login"] == "octocat"
+    assert begun.wait(60).user["login"] == "octocat"
 
 
 @pytest.mark.parametrize("name", sorted(known()))

@@ -178,7 +178,7 @@ def test_cognito_device(server: Server) -> None:
     """There is no device flow; the error says so and what to use."""
     Documented(server)
     with pytest.raises(ProviderError, match=r"device_authorization_endpoint.*mode='loopback'"):
-        begin(f"cognito:{server.url}", mode="device").verification()
+        begin(f"cognito:{server.url}", mode="device").verification(60)
 
 
 @oddity(
@@ -233,7 +233,7 @@ def test_okta_sign_up(server: Server) -> None:
     """Accounts are made by the organisation, or on its sign-in page; no request asks for that."""
     Documented(server)
     with pytest.raises(ProviderError, match="organisation") as refused:
-        begin(f"okta:{server.url}", sign_up=True).verification()
+        begin(f"okta:{server.url}", sign_up=True).verification(60)
     assert refused.value.error == "not_supported"
 
 
@@ -246,7 +246,7 @@ def test_orcid_wants_a_secret(server: Server) -> None:
     """Clients have a secret; without it, the error says where clients are registered."""
     Documented(server)
     with pytest.raises(ProviderError, match=r"https://orcid\.org/developer-tools"):
-        begin(replace(known()["orcid"], issuer=server.url)).verification()
+        begin(replace(known()["orcid"], issuer=server.url)).verification(60)
 
 
 @oddity(
@@ -307,7 +307,7 @@ def test_cilogon_sign_up(server: Server) -> None:
     """Accounts are those of institutions and of some others; signing up is refused with that sentence."""
     Documented(server)
     with pytest.raises(ProviderError, match="your institution"):
-        begin(replace(known()["cilogon"], issuer=server.url), sign_up=True).verification()
+        begin(replace(known()["cilogon"], issuer=server.url), sign_up=True).verification(60)
 
 
 @oddity(

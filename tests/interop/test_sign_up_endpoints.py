@@ -41,17 +41,17 @@ def form_element(login: Login, tries: int = 0) -> Form:
     """The form, once it has been sent so many times."""
     there = threading.Event()
     login.observe(lambda now: there.set() if now.form and now.form.tries == tries else None)
-    assert there.wait(10), login.error
+    assert there.wait(60), login.error
     assert login.form is not None
     return login.form
 
 
 def finish(login: Login, email: str) -> None:
     """After the account is created, the sign-in request names it (`login_hint`)."""
-    address = login.verification().uri
+    address = login.verification(60).uri
     assert parse_qs(urlsplit(address).query)["login_hint"] == [email]
-    requests.get(address, timeout=10)
-    assert login.wait(10).user["sub"] == "248289761001"
+    requests.get(address, timeout=60)
+    assert login.wait(60).user["sub"] == "248289761001"
     assert login.created
 
 
@@ -123,7 +123,7 @@ def test_a_description_that_cannot_be_used(server: Server, wrong: dict[str, Any]
     Documented(server)
     login = begin(server.url, endpoint=f"{server.url}/people", **wrong)
     with pytest.raises(ProviderError, match="sign-up form"):
-        login.wait(10)
+        login.wait(60)
 
 
 def test_a_page_apart(server: Server) -> None:
@@ -131,13 +131,13 @@ def test_a_page_apart(server: Server) -> None:
     Documented(server)
     provider = authnb.Provider.discover(server.url, sign_up_page=f"{server.url}/people/new")
     login = authnb.signup(provider, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
-    asked = login.verification()
+    asked = login.verification(60)
     assert asked.sign_up_uri == f"{server.url}/people/new"
     assert text_lines(login)[1] == asked.sign_up_uri
     assert text_lines(login)[3] == asked.uri
     assert html(login).index("/people/new") < html(login).index("/authorize")
-    requests.get(asked.uri, timeout=10)
-    assert login.wait(10).user["sub"] == "248289761001"
+    requests.get(asked.uri, timeout=60)
+    assert login.wait(60).user["sub"] == "248289761001"
 
 
 def test_no_page_at_all(server: Server) -> None:
@@ -145,5 +145,5 @@ def test_no_page_at_all(server: Server) -> None:
     Documented(server)
     login = authnb.signup(server.url, client_id=CLIENT, mode="loopback", view=None, storage=MemoryStorage())
     with pytest.raises(ProviderError, match=f"{server.url}, then sign in") as refused:
-        login.wait(10)
+        login.wait(60)
     assert refused.value.error == "not_supported"

@@ -92,20 +92,20 @@ def begin(unknown: UnknownProvider, port: int | tuple[int, ...], **options: Any)
         "mode": "loopback",
         "view": None,
         "storage": MemoryStorage(),
-        "timeout": 5,
+        "timeout": 60,
     }
     return authnb.login(unknown.issuer, redirect_port=port, api=unknown.issuer, **(standard | options))
 
 
 def visit(login: Login) -> int:
-    return requests.get(login.verification().uri, timeout=10).status_code
+    return requests.get(login.verification(60).uri, timeout=60).status_code
 
 
 def test_it_needs_only_arguments(unknown: UnknownProvider, ports: tuple[int, int]) -> None:
     """Signed in, the API called, renewed, signed out."""
     login = begin(unknown, ports)
     assert visit(login) == 200
-    session = login.wait(10)
+    session = login.wait(60)
     assert session.user["aud"] == [CLIENT, "https://api.example.org"]
     assert session.get("/me").ok
     age(session)
@@ -125,12 +125,12 @@ def test_the_second_port_where_the_first_is_taken(unknown: UnknownProvider, port
 
 def test_a_port_that_is_not_registered(unknown: UnknownProvider) -> None:
     """No callback arrives; the error names the redirect URI to register."""
-    login = begin(unknown, 0, timeout=1)
+    login = begin(unknown, 0, timeout=5)  # in which the address has to be read
     assert visit(login) == 400
     with pytest.raises(
         LoginFailed, match=r"registered with the redirect address http://127\.0\.0\.1:\d+/callback"
     ):
-        login.wait(10)
+        login.wait(60)
 
 
 @pytest.mark.parametrize(("secret", "code"), [(None, "invalid_response"), ("s3cret", "invalid_client")])
@@ -142,7 +142,7 @@ def test_errors_without_a_word(
     login = begin(unknown, ports, client_secret=secret)
     visit(login)
     with pytest.raises(ProviderError, match=r"HTTP 400|client_secret.*invalid_client") as refused:
-        login.wait(10)
+        login.wait(60)
     assert refused.value.error == code
 
 
@@ -150,7 +150,7 @@ def test_a_renewal_refused_without_a_word(unknown: UnknownProvider, ports: tuple
     """It is a refusal; the refresh token is kept, and the next call tries it again."""
     login = begin(unknown, ports)
     visit(login)
-    session = login.wait(10)
+    session = login.wait(60)
     age(session)
     unknown.broken = {"refresh_token"}
     with pytest.raises(LoginRequired, match="HTTP 400"):
@@ -174,4 +174,4 @@ def test_the_checks_are_the_same(
     login = begin(unknown, ports)
     visit(login)
     with pytest.raises(authnb.InvalidToken):
-        login.wait(10)
+        login.wait(60)

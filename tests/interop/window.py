@@ -38,7 +38,7 @@ class Window:
 
     def get(self, url: str) -> requests.Response:
         """Open a URL and follow redirects."""
-        return self._http.get(url, timeout=20)
+        return self._http.get(url, timeout=60)
 
     def visit(self, url: str, *, allow: bool = True, **more: str) -> requests.Response:
         """Open a URL and submit forms until a page has none; returns that page.
@@ -90,8 +90,8 @@ class Window:
         parts = urlsplit(page.url)
         headers = {"Origin": f"{parts.scheme}://{parts.netloc}", "Referer": page.url}
         if str(form.get("method", "get")).lower() == "post":
-            return self._http.post(address, data=data, headers=headers, timeout=20)
-        return self._http.get(address, params=data, headers=headers, timeout=20)
+            return self._http.post(address, data=data, headers=headers, timeout=60)
+        return self._http.get(address, params=data, headers=headers, timeout=60)
 
     def _entry(self, name: str) -> str | None:
         if name in _PASSWORDS:
