@@ -24,6 +24,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from authnb.messages import gettext
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -155,14 +157,21 @@ def system_error(operation: str, error: Exception) -> AuthnbError | None:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return AuthnbError(
             "no_threads",
-            f"{operation} failed: the system refuses another thread. Close other programs or kernels, or raise the "
-            "limit (ulimit -u), then try again.",
+            gettext(
+                "{operation} failed: the system refuses another thread. Close other programs or kernels, or raise the "
+                "limit (ulimit -u), then try again.",
+                operation=operation,
+            ),
         )
     if isinstance(error, OSError) and error.strerror:
         return AuthnbError(
             "system_error",
-            f"{operation} failed: the system says {error.strerror!r}. Check disk space, permissions and limits, then "
-            "try again.",
+            gettext(
+                "{operation} failed: the system says {reason!r}. Check disk space, permissions and limits, then try "
+                "again.",
+                operation=operation,
+                reason=error.strerror,
+            ),
         )
     return None
 
@@ -174,6 +183,10 @@ def unexpected_error(operation: str, error: Exception) -> AuthnbError:
     location = vars(error).get("raised_at") or _location(error)
     return AuthnbError(
         "unexpected",
-        f"{operation} stopped at a mistake in authnb or a library: {type(error).__name__} in {location}. Please "
-        "report it.",
+        gettext(
+            "{operation} stopped at a mistake in authnb or a library: {kind} in {location}. Please report it.",
+            operation=operation,
+            kind=type(error).__name__,
+            location=location,
+        ),
     )

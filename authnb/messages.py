@@ -94,6 +94,13 @@ def ngettext(singular: str, plural: str, n: int, /, **values: object) -> Message
     return Message(singular, {**values, "n": n}, plural, n)
 
 
+def sentences(first: str, *more: str) -> str:
+    """Sentences one after the other; those that are empty are left out."""
+    for each in more:
+        first = gettext("{first} {second}", first=first, second=each) if first and each else first or each
+    return first
+
+
 def N_(message: str) -> str:  # noqa: N802 - the name by which tools for gettext know it
     """A sentence to translate when it is shown: ``gettext(SENTENCES[name], host=host)``."""
     return message
@@ -173,14 +180,23 @@ def _path(folder: str, language: str) -> str:
 @cache
 def _catalogue(language: str, folders: Iterable[str]) -> NullTranslations | None:
     """The sentences in a language; None if they cannot be read."""
-    from gettext import GNUTranslations  # noqa: PLC0415 - only for other languages than English
+    from gettext import GNUTranslations, NullTranslations  # noqa: PLC0415 - only for other languages than English
+
+    class Missing(NullTranslations):
+        def gettext(self, message: str) -> str:
+            raise KeyError(message)
+
+        def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+            raise KeyError(msgid1, msgid2, n)
 
     for folder in folders:
         try:
             with open(_path(folder, language), "rb") as file:  # noqa: PTH123 - as above
-                return GNUTranslations(file)
+                catalogue = GNUTranslations(file)
         except Exception:  # noqa: BLE001, S112 - not there, or no catalogue: each part of it may be broken
             continue
+        catalogue.add_fallback(Missing())
+        return catalogue
     return None
 
 
@@ -193,8 +209,7 @@ def _text(singular: str, values: Mapping[str, str], plural: str | None, n: int |
                 if plural is None or n is None
                 else catalogue.ngettext(singular, plural, n)
             )
-            if found != english:
-                return _filled(found, values, language)
+            return _filled(found, values, language)
         except Exception:  # noqa: BLE001, S110 - of a placeholder or of the plural's formula; English is right
             pass
     try:

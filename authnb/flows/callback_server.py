@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
 from authnb import compat
+from authnb.messages import N_, current_language, gettext
 from authnb.oauth.error_responses import REMEDIES
 from authnb.oauth.responses import AuthorizationResponse
 from authnb.transport.exchange import HTTPExchange, notify
@@ -33,7 +35,7 @@ _MAX_PARAMETERS = 100  # of a query that is looked through for an error
 _MAX_CONNECTIONS = 64  # at a time; each has a thread
 _POLL_INTERVAL = 0.05  # seconds between checks of the deadlines
 _PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width">
+<html lang="{language}"><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width">
 <style>
 :root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 20vh auto; padding: 0 1rem }}
@@ -41,31 +43,42 @@ h1 {{ font-size: 1.25rem }}
 </style>
 <main><h1>{title}</h1><p>{text}</p></main></html>"""
 
-_NOT_FOUND_PAGE = ("Nothing here", "This address takes the answer to a sign-in, and nothing else.")
+_NOT_FOUND_PAGE = (
+    N_("Nothing here"),
+    N_("This address takes the answer to a sign-in, and nothing else."),
+)
 _WRONG_STATE_PAGE = (
-    "Not the sign-in your notebook waits for",
-    "Open the page from your notebook again. If you said no at the provider, cancel the sign-in in your notebook.",
+    N_("Not the sign-in your notebook waits for"),
+    N_(
+        "Open the page from your notebook again. If you said no at the provider, cancel the sign-in in your notebook."
+    ),
 )
 _REFUSED_PAGE = (
-    "The provider refused the sign-in",
-    (
+    N_("The provider refused the sign-in"),
+    N_(
         "Its answer is {code}, without the state that shows that it is meant for your notebook. Cancel the sign-in "
         "there. {step}"
     ),
 )
-_PREFETCH_PAGE = ("Not yet", "This address takes the answer to a sign-in once your browser opens it.")
+_PREFETCH_PAGE = (
+    N_("Not yet"),
+    N_("This address takes the answer to a sign-in once your browser opens it."),
+)
 _FORM_PAGE = (
-    "The answer came as a form",
-    (
-        "Your notebook takes it in the address only. Cancel the sign-in there, and begin it with Provider.discover(…, "
-        "quirks=Quirks(parameters={'response_mode': 'query'}))."
+    N_("The answer came as a form"),
+    N_(
+        "Your notebook takes it in the address only. Cancel the sign-in there, and begin it with "
+        "Provider.discover(…, quirks=Quirks(parameters={{'response_mode': 'query'}}))."
     ),
 )
 _DONE_PAGE = (
-    "Go back to your notebook",
-    "It has the answer, and shows what came of it. You can close this tab.",
+    N_("Go back to your notebook"),
+    N_("It has the answer, and shows what came of it. You can close this tab."),
 )
-_DECLINED_PAGE = ("You were not signed in", "Go back to your notebook. It says why, and what to do.")
+_DECLINED_PAGE = (
+    N_("You were not signed in"),
+    N_("Go back to your notebook. It says why, and what to do."),
+)
 
 
 class CallbackReceiver:
@@ -220,7 +233,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._accept(receiver, failed=answer.error is not None)
             if receiver.has_answer_to(query):
                 return self._page(HTTPStatus.BAD_REQUEST, *_DONE_PAGE)
-        return self._page(HTTPStatus.BAD_REQUEST, *_refusal_page(query))
+        return self._refuse(query)
+
+    def _refuse(self, query: str) -> None:
+        """The page for a callback that no sign-in waits for."""
+        if (code := _known_error(query)) is not None:
+            step = gettext(REMEDIES[code])
+            return self._page(HTTPStatus.BAD_REQUEST, *_REFUSED_PAGE, code=code, step=step)
+        return self._page(HTTPStatus.BAD_REQUEST, *_WRONG_STATE_PAGE)
 
     def do_POST(self) -> None:
         with suppress(ValueError):  # a body that is not read resets the connection, and the page is lost
@@ -243,8 +263,14 @@ class _Handler(BaseHTTPRequestHandler):
         """The error page for any other request, which repeats nothing of it."""
         self._page(HTTPStatus(code), *_NOT_FOUND_PAGE)
 
-    def _page(self, status: HTTPStatus, title: str, text: str) -> None:
-        body = _PAGE.format(title=title, text=text).encode()
+    def _page(self, status: HTTPStatus, title: str, text: str, **values: str) -> None:
+        """A page in the language of the notebook; ``values``: of the text, in which nothing of a request may be."""
+        page = _PAGE.format(
+            language=current_language(),
+            title=escape(gettext(title), quote=False),
+            text=escape(gettext(text, **values), quote=False),
+        )
+        body = page.encode()
         self.send_response(status)
         for name, value in self.headers_sent.items():
             self.send_header(name, value)
@@ -258,14 +284,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: request lines hold codes."""
 
 
-def _refusal_page(query: str) -> tuple[str, str]:
-    """The page for a callback that no sign-in waits for; of its parameters it shows a known error code at most."""
+def _known_error(query: str) -> str | None:
+    """The error code in a callback that no sign-in waits for, if it is one that authnb knows."""
     with suppress(ValueError):
         for name, value in parse_qsl(query, max_num_fields=_MAX_PARAMETERS):
             if name == "error" and value in REMEDIES:
-                title, text = _REFUSED_PAGE
-                return title, text.format(code=value, step=REMEDIES[value])
-    return _WRONG_STATE_PAGE
+                return value
+    return None
 
 
 class _LimitedReader:

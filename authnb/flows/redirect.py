@@ -12,6 +12,7 @@ from authnb.errors import LoginFailed, ProviderError
 from authnb.flows.inbox import Inbox
 from authnb.flows.redirect_uris import CALLBACK_PATH, reserve
 from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
+from authnb.messages import N_, gettext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -29,9 +30,9 @@ _PUSH_INTERVAL, _MAX_PUSH_INTERVAL = (
 )  # seconds between pushes of one request; the latter after failures
 _MARGIN = 10.0  # seconds that the address of a pushed request is good for at least; a quarter of a short life
 # A provider that does not know the redirect URI does not redirect the browser (RFC 6749 section 4.1.2.1)
-_NOT_REGISTERED = (
-    " If the provider's page showed an error instead, the client may not be registered with the redirect address "
-    "{}; where its port must be a certain one, give it with redirect_port=."
+_NOT_REGISTERED = N_(
+    "If the provider's page showed an error instead, the client may not be registered with the redirect address "
+    "{address}; where its port must be a certain one, give it with redirect_port=."
 )
 
 
@@ -95,16 +96,24 @@ def _listen(
         if held and time.monotonic() >= deadline:
             raise LoginFailed(
                 "port_in_use",
-                f"Port {_listed(held)} was in use by another sign-in for {timeout:.0f} seconds. Finish or cancel that "
-                "one, in another notebook or program, then try again; or give other ports with redirect_port=.",
+                gettext(
+                    "Port {ports} was in use by another sign-in for {seconds} seconds. Finish or cancel that one, in "
+                    "another notebook or program, then try again; or give other ports with redirect_port=.",
+                    ports=_listed(held),
+                    seconds=round(timeout),
+                ),
             )
         if held:
-            reason = f"Port {_listed(held)} is in use by another sign-in; waiting for it."
+            reason = gettext(
+                "Port {ports} is in use by another sign-in; waiting for it.", ports=_listed(held)
+            )
             yield Pending(wait=_PORT_POLL_INTERVAL, reason=reason)
 
 
 def _listed(ports: list[int]) -> str:
-    return " and ".join(map(str, ports))
+    if len(ports) == 1:
+        return str(ports[0])
+    return gettext("{first} and {last}", first=", ".join(map(str, ports[:-1])), last=ports[-1])
 
 
 def redirect_flow(
@@ -159,7 +168,7 @@ def _wait_for_callback(
     renewal = _PushedAgain(client, request)
     while (response := poll_listener() or inbox.answer()) is None:
         if time.monotonic() >= deadline:
-            raise expired(timeout, _NOT_REGISTERED.format(request.redirect_uri))
+            raise expired(timeout, gettext(_NOT_REGISTERED, address=request.redirect_uri))
         if renewal.is_due(used=inbox.address_used) and renewal.push():
             inbox.address_used = False
             yield replace(verification, uri=renewal.request.uri)

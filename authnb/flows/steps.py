@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from authnb.errors import LoginFailed, ProviderError
+from authnb.messages import gettext, sentences
 from authnb.transport.http import OVERLOADED
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def drive(
                 show(step)
             elif (values := fill(step)) is None if isinstance(step, Form) else sleep(step.wait):
                 raise LoginFailed(
-                    "cancelled", "The sign-in was cancelled. Sign in again, if that was not meant."
+                    "cancelled", gettext("The sign-in was cancelled. Sign in again, if that was not meant.")
                 )
 
 
@@ -151,6 +152,12 @@ def expired(seconds: float, hint: str = "") -> LoginFailed:
     """The error for a sign-in that was not finished in time (RFC 8628 section 3.5)."""
     return LoginFailed(
         "expired_token",
-        f"Nobody signed in within {seconds:.0f} seconds. Sign in again for a new link or code; "
-        f"timeout= gives more time.{hint}",
+        sentences(
+            gettext(
+                "Nobody signed in within {seconds} seconds. Sign in again for a new link or code; timeout= gives more "
+                "time.",
+                seconds=round(seconds),
+            ),
+            hint,
+        ),
     )

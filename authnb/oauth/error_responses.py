@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from authnb.errors import LoginFailed, ProviderError
+from authnb.messages import N_, gettext
 from authnb.transport.http import OVERLOADED, read_object, retry_after, text, without_secrets
 
 if TYPE_CHECKING:
@@ -21,26 +22,39 @@ _POLL_ERRORS = {"authorization_pending", "slow_down", "expired_token"}  # RFC 86
 
 # The remedy for an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5).
 REMEDIES = {
-    "access_denied": "Sign in again and allow it, if that was not meant.",
-    "consent_required": "Sign in again and allow it, if that was not meant.",
-    "expired_token": "The code was not entered in time. Sign in again for a new one.",
-    "invalid_client": "Check client_id, and client_secret or client_key if the client has one.",
-    "unauthorized_client": "The client is not registered for this way to sign in. Try another mode=.",
-    "unsupported_grant_type": "The provider does not offer this way to sign in. Try another mode=.",
-    "invalid_scope": "Ask for other scopes with scope=.",
-    "invalid_grant": "Sign in again.",
-    "invalid_request": "Check the client's registration, above all its redirect addresses.",
-    "server_error": "The provider is in trouble. Try again later.",
-    "temporarily_unavailable": "The provider is in trouble. Try again later.",
+    "access_denied": N_("Sign in again and allow it, if that was not meant."),
+    "consent_required": N_("Sign in again and allow it, if that was not meant."),
+    "expired_token": N_("The code was not entered in time. Sign in again for a new one."),
+    "invalid_client": N_("Check client_id, and client_secret or client_key if the client has one."),
+    "unauthorized_client": N_("The client is not registered for this way to sign in. Try another mode=."),
+    "unsupported_grant_type": N_("The provider does not offer this way to sign in. Try another mode=."),
+    "invalid_scope": N_("Ask for other scopes with scope=."),
+    "invalid_grant": N_("Sign in again."),
+    "invalid_request": N_("Check the client's registration, above all its redirect addresses."),
+    "server_error": N_("The provider is in trouble. Try again later."),
+    "temporarily_unavailable": N_("The provider is in trouble. Try again later."),
     # OpenID Connect Core Unmet Authentication Requirements 1.0, named by RFC 9470 section 5
-    "unmet_authentication_requirements": "The provider cannot sign you in as the API wants it; ask its people how.",
+    "unmet_authentication_requirements": N_(
+        "The provider cannot sign you in as the API wants it; ask its people how."
+    ),
     # RFC 9449 sections 8 and 5
-    "use_dpop_nonce": "It asks for yet another nonce each time, so nobody can sign in there with DPoP: tell the "
-    "provider. Until then, dpop=False signs in without, if it allows that.",
-    "invalid_dpop_proof": "It may be that this machine's clock is wrong: set it, as by timedatectl set-ntp true, and "
-    "try again; else tell the provider. dpop=False signs in without such proofs, if it allows that.",
-    "unsupported_token_type": "That token ends when it expires.",  # RFC 7009 section 2.2.1
+    "use_dpop_nonce": N_(
+        "It asks for yet another nonce each time, so nobody can sign in there with DPoP: tell the "
+        "provider. Until then, dpop=False signs in without, if it allows that."
+    ),
+    "invalid_dpop_proof": N_(
+        "It may be that this machine's clock is wrong: set it, as by timedatectl set-ntp true, and "
+        "try again; else tell the provider. dpop=False signs in without such proofs, if it allows that."
+    ),
+    "unsupported_token_type": N_("That token ends when it expires."),  # RFC 7009 section 2.2.1
 }
+_NO_REMEDY = N_("Ask the provider what it means, or try again.")
+_DECLINED_ONLY = N_("{operation} was declined. {remedy}")
+_DECLINED_AND_SAYS = N_("{operation} was declined. It says: {description}. {remedy}")
+_STATUS_ONLY = N_("{operation} failed: HTTP {status}. {remedy}")
+_STATUS_AND_SAYS = N_("{operation} failed: HTTP {status}. It says: {description}. {remedy}")
+_CODE_ONLY = N_("{operation} failed: the provider answered {code!r}. {remedy}")
+_CODE_AND_SAYS = N_("{operation} failed: the provider answered {code!r}. It says: {description}. {remedy}")
 # Nonstandard codes (GitHub's and Entra's device flows) and their equivalents
 _ERROR_ALIASES = {
     "authorization_declined": "access_denied",
@@ -73,11 +87,19 @@ def oauth_error(
     named, description = _code_and_description(body, secrets)
     canonical = _ERROR_ALIASES.get(named or "", named)
     error = _error_code(canonical, status)
-    remedy = REMEDIES.get(error, "Ask the provider what it means, or try again.")
+    described = description.rstrip(".")
+    values = {
+        "operation": operation,
+        "status": status,
+        "code": named,
+        "description": described,
+        "remedy": gettext(REMEDIES.get(error, _NO_REMEDY)),
+    }
     if error in _DECLINED:
-        return LoginFailed(error, f"{operation} was declined. {_sentence(description)}{remedy}")
-    received = f"HTTP {status}" if named is None or error != canonical else f"the provider answered {named!r}"
-    return ProviderError(error, f"{operation} failed: {received}. {_sentence(description)}{remedy}")
+        return LoginFailed(error, gettext(_DECLINED_AND_SAYS if described else _DECLINED_ONLY, **values))
+    if named is None or error != canonical:
+        return ProviderError(error, gettext(_STATUS_AND_SAYS if described else _STATUS_ONLY, **values))
+    return ProviderError(error, gettext(_CODE_AND_SAYS if described else _CODE_ONLY, **values))
 
 
 def _code_and_description(body: Mapping[str, Any], secrets: Collection[str]) -> tuple[str | None, str]:
@@ -114,10 +136,6 @@ def _error_code(error: str | None, status: int) -> str:
     return error
 
 
-def _sentence(description: str) -> str:
-    return f"It says: {description.rstrip('.')}. " if description else ""
-
-
 def _is(response: requests.Response, media_type: str) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type
 
@@ -137,8 +155,12 @@ def read_oauth_error(
     if not body and error.error in _WITHOUT_CODE and _is(response, "text/html"):
         error = ProviderError(
             error.error,
-            f"{operation} failed: HTTP {response.status_code} came back with a web page. A firewall or proxy on "
-            "the way may have sent it: try again, or from another network; else ask the provider.",
+            gettext(
+                "{operation} failed: HTTP {status} came back with a web page. A firewall or proxy on the way may have "
+                "sent it: try again, or from another network; else ask the provider.",
+                operation=operation,
+                status=response.status_code,
+            ),
         )
     if isinstance(error, ProviderError):
         error.retry_after, error.status = wait, status

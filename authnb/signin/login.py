@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from authnb.errors import LoginFailed, LoginRequired
 from authnb.flows.inbox import accepts_redirect
+from authnb.messages import N_, gettext, sentences
 from authnb.signin.attempt import Attempt
 from authnb.signin.presence import ANSWER_TIMEOUT, interaction_required
 from authnb.signin.state import LoginState
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from authnb.signin.plan import SignInPlan
     from authnb.signin.view import View
 
-_CANCELLED = "The sign-in was cancelled. Sign in again, if that was not meant."
+_CANCELLED = N_("The sign-in was cancelled. Sign in again, if that was not meant.")
 
 
 class Login(LoginState):
@@ -62,10 +63,11 @@ class Login(LoginState):
         if isinstance(self.error, LoginRequired):
             raise self.error.with_traceback(None)
         if self.error is not None:
-            nobody = "Nobody is signed in. " if self.step_up is None else ""
-            raise LoginRequired("login_required", f"{nobody}{self.error.description}")
+            nobody = gettext("Nobody is signed in.") if self.step_up is None else ""
+            raise LoginRequired("login_required", sentences(nobody, self.error.description))
         raise LoginRequired(
-            "login_required", "Nobody is signed in yet. Finish the sign-in, then run this cell again."
+            "login_required",
+            gettext("Nobody is signed in yet. Finish the sign-in, then run this cell again."),
         )
 
     def verification(self, timeout: float | None = 10) -> Verification:
@@ -104,7 +106,7 @@ class Login(LoginState):
 
     def cancel(self) -> None:
         """Cancel the sign-in and free its port; whoever waits gets `LoginFailed`. Does nothing once it has ended."""
-        self._end("cancelled", LoginFailed("cancelled", _CANCELLED))
+        self._end("cancelled", LoginFailed("cancelled", gettext(_CANCELLED)))
 
     def fail(self, error: AuthnbError) -> None:
         """End the sign-in with this error, for a view in which it cannot go on. Does nothing once it has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from authnb.messages import N_, gettext
 from authnb.signin.environment import public_proxy
 from authnb.transport.http import is_loopback
 
@@ -22,6 +23,20 @@ MODES: tuple[str, ...] = get_args(LoginMode)
 SIGN_UP_MODES: tuple[str, ...] = get_args(SignUpMode)
 ASKING_MODES: tuple[str, ...] = tuple(mode for mode in MODES if mode not in UNATTENDED)
 VIEWS: tuple[str | None, ...] = (*get_args(ViewName), None)
+
+
+_REASONS = {
+    "device": N_("You enter a code at the provider."),
+    "paste": N_("You paste the URL on which your browser ends."),
+    "page": N_("The callback arrives through a page of your Jupyter server."),
+    "proxy": N_("The callback arrives through your Jupyter server's proxy."),
+}
+_REMOTE_REASONS = {
+    "device": N_("{why}, so you enter a code there."),
+    "paste": N_("{why}, so you paste the URL on which your browser ends."),
+    "page": N_("{why}, so the callback arrives through a page of your Jupyter server."),
+    "proxy": N_("{why}, so the callback arrives through your Jupyter server's proxy."),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +63,16 @@ def rank_modes(
     """
     remote = remote_reason(environment, front_end, loopback_reached=loopback_reached)
 
-    def choice(mode: str, consequence: str) -> ModeChoice:
-        return ModeChoice(
-            mode=mode, reason=f"{remote}, so {consequence}." if remote else _sentence(f"{consequence}.")
-        )
+    def choice(mode: str) -> ModeChoice:
+        reason = gettext(_REASONS[mode]) if remote is None else gettext(_REMOTE_REASONS[mode], why=remote)
+        return ModeChoice(mode=mode, reason=reason)
 
-    code = "you enter a code there" if remote else "you enter a code at the provider"
-    devices = [choice("device", code)] if device else []
-    paste = choice("paste", "you paste the URL on which your browser ends")
-    page = [choice("page", "the callback arrives through a page of your Jupyter server")]
-    page = page if front_end and front_end.page else []
-    proxy = [choice("proxy", "the callback arrives through your Jupyter server's proxy")]
-    proxy = proxy if proxy_base(environment, front_end) else []
+    devices = [choice("device")] if device else []
+    paste = choice("paste")
+    page = [choice("page")] if front_end and front_end.page else []
+    proxy = [choice("proxy")] if proxy_base(environment, front_end) else []
     if remote is None:
-        reason = "Your browser is on the kernel's machine, so the callback reaches it directly."
+        reason = gettext("Your browser is on the kernel's machine, so the callback reaches it directly.")
         return (ModeChoice(mode="loopback", reason=reason), *devices, *page, paste)
     callbacks = (*page, *proxy)
     confirmed = [choice for choice in callbacks if accepted.get(choice.mode) is True]
@@ -81,9 +92,11 @@ def remote_reason(
     if environment.remote is not None:
         return _sentence(environment.remote)
     if loopback_reached is False:
-        return "Your browser does not reach 127.0.0.1 of the kernel's machine"
+        return gettext("Your browser does not reach 127.0.0.1 of the kernel's machine")
     if front_end is not None:
-        return None if is_loopback(front_end.origin) else f"This notebook comes from {front_end.origin}"
+        if is_loopback(front_end.origin):
+            return None
+        return gettext("This notebook comes from {origin}", origin=front_end.origin)
     return _sentence(environment.doubt) if environment.doubt else None
 
 

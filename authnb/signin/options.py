@@ -12,6 +12,7 @@ from authnb.flows.device import device_flow
 from authnb.flows.inbox import accepts_redirect
 from authnb.flows.redirect import loopback_flow, redirect_flow
 from authnb.flows.redirect_uris import CALLBACK_PATH, shared, sharing_issuer
+from authnb.messages import gettext
 from authnb.signin.environment import public_proxy
 from authnb.signin.modes import FORM, UNATTENDED, ModeChoice, proxy_base, rank_modes, remote_reason
 from authnb.signin.presence import interaction_required
@@ -113,7 +114,9 @@ class LoginOptions:
             from authnb.flows.signup import begins_with_account, check_sign_up  # noqa: PLC0415 - few create accounts
 
             form, pages = check_sign_up(client.provider, forms=forms)
-            reason = f"{client.provider.host} lets its sign-up form be shown in the notebook."
+            reason = gettext(
+                "{host} lets its sign-up form be shown in the notebook.", host=client.provider.host
+            )
             if begins_with_account(client.provider):
                 choices = tuple(choice for choice in choices if choice.mode != "device")
             choices = (*[ModeChoice(mode=FORM, reason=reason)] * form, *(choices if pages else ()))
@@ -129,9 +132,10 @@ class LoginOptions:
         )
         if other is None:
             return choices
-        reason = (
-            f"The redirect URI is also that of {other}, and neither provider names itself in the callback, so you "
-            "enter a code."
+        reason = gettext(
+            "The redirect URI is also that of {other}, and neither provider names itself in the callback, so you enter "
+            "a code.",
+            other=other,
         )
         device = tuple(
             ModeChoice(mode="device", reason=reason) for choice in choices if choice.mode == "device"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from authnb.errors import InteractionRequired
+from authnb.messages import gettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,11 +99,14 @@ def interaction_required(why: str) -> InteractionRequired:
     """The error for a sign-in that no person can finish; ``why``: the rest of the sentence, after "and"."""
     return InteractionRequired(
         "interaction_required",
-        f"Signing in needs a person, and {why} To run it without one, do one of these: sign in once by hand on this "
-        "machine, with the same arguments and remember=True; use mode='client_credentials' with AUTHNB_CLIENT_SECRET "
-        "or AUTHNB_CLIENT_KEY_FILE, so that the client signs in as itself; or use mode='token' with a token from a "
-        "file (AUTHNB_TOKEN_FILE), JupyterHub or a CI system. AUTHNB_MODE sets the mode without a change to the code. "
-        "If a person is present, set AUTHNB_INTERACTIVE=1.",
+        gettext(
+            "Signing in needs a person, and {why} To run it without one, do one of these: sign in once by hand on this "
+            "machine, with the same arguments and remember=True; use mode='client_credentials' with "
+            "AUTHNB_CLIENT_SECRET or AUTHNB_CLIENT_KEY_FILE, so that the client signs in as itself; or use "
+            "mode='token' with a token from a file (AUTHNB_TOKEN_FILE), JupyterHub or a CI system. AUTHNB_MODE sets "
+            "the mode without a change to the code. If a person is present, set AUTHNB_INTERACTIVE=1.",
+            why=why,
+        ),
     )
 
 

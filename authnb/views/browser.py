@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authnb import compat
+from authnb.messages import current_language, gettext
 from authnb.signin.presence import interaction_required
 from authnb.storage.leftovers import PRIVATE_FILE, remove_leftovers
 
@@ -31,9 +32,9 @@ _PREFIX, _SUFFIX = "authnb-sign-in-", ".html"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}{_SUFFIX}")
 
 _REDIRECT_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Sign in</title><meta name="referrer" content="no-referrer">
+<html lang="{language}"><meta charset="utf-8"><title>{title}</title><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={address}">
-<p><a href="{address}">Go on to sign in</a></p></html>
+<p><a href="{address}">{text}</a></p></html>
 """
 
 
@@ -68,7 +69,7 @@ class PageOpener:
         with suppress(ValueError, webbrowser.Error):  # ValueError: BROWSER with an unmatched quote
             opened = url is not None and webbrowser.open(url)
         if self._alone and not opened:
-            why = "the browser did not start, with no terminal or notebook to show the link in."
+            why = gettext("the browser did not start, with no terminal or notebook to show the link in.")
             login.fail(interaction_required(why))
 
     def _private_url(self, address: str) -> str:
@@ -81,7 +82,14 @@ class PageOpener:
         remove_leftovers(Path(folder or tempfile.gettempdir()), _NAME, PRIVATE_FILE)
         descriptor, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
         with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - opened already, mode 0600
-            file.write(_REDIRECT_PAGE.format(address=escape(address)))
+            file.write(
+                _REDIRECT_PAGE.format(
+                    language=current_language(),
+                    title=escape(gettext("Sign in")),
+                    address=escape(address),
+                    text=escape(gettext("Go on to sign in")),
+                )
+            )
         self._file = Path(name)
         atexit.register(self._remove)
         return self._file.as_uri()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authnb.errors import AuthnbError
+from authnb.messages import N_, current_language, gettext
 from authnb.transport.addresses import may_be_loopback
-from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, where_to_open
+from authnb.views.elements import NEW_TAB, action_button, cancel, copy, link, muted, row, spaced, with_nodes
 from authnb.views.form import form_element
 from authnb.views.more import offer, step_up_subtitle, step_up_title
 from authnb.views.person import confirm, initial, signed_in
+from authnb.views.scopes import asks_for
 from authnb.views.text import missing_scope
 
 if TYPE_CHECKING:
@@ -22,40 +24,32 @@ if TYPE_CHECKING:
     from authnb.views.elements import Node
 
 IN_PROGRESS = {"starting", "choosing", "waiting"}
-_SCOPES = {
-    "openid": "",
-    "profile": "your name",
-    "email": "your e-mail address",
-    "address": "your postal address",
-    "phone": "your phone number",
-    "offline_access": "staying signed in while you are away",
-}
 _TITLES = {
-    "starting": "Sign in to {host}",
-    "choosing": "Where do you want to sign in?",
-    "waiting": "Sign in to {host}",
-    "sign_up": "Create an account at {host}",
-    "confirm": "Somebody signed in at {host}",
-    "signed_in": "Signed in at {host}",
-    "signed_out": "Signed out of {host}",
-    "failed": "Signing in at {host} did not work",
+    "starting": N_("Sign in to {host}"),
+    "choosing": N_("Where do you want to sign in?"),
+    "waiting": N_("Sign in to {host}"),
+    "sign_up": N_("Create an account at {host}"),
+    "confirm": N_("Somebody signed in at {host}"),
+    "signed_in": N_("Signed in at {host}"),
+    "signed_out": N_("Signed out of {host}"),
+    "failed": N_("Signing in at {host} did not work"),
 }
 # Titles that need no further text; the description stands under Details
 _FAILURES = {
-    "access_denied": "You declined at {host}",
-    "expired_token": "Nobody signed in at {host} in time",
-    "cancelled": "The sign-in at {host} was cancelled",
-    "login_required": "Your sign-in at {host} has ended",
+    "access_denied": N_("You declined at {host}"),
+    "expired_token": N_("Nobody signed in at {host} in time"),
+    "cancelled": N_("The sign-in at {host} was cancelled"),
+    "login_required": N_("Your sign-in at {host} has ended"),
 }
 _ALTERNATIVES = {
-    "device": "Use a code instead",
-    "form": "Use the form here instead",
-    "loopback": "Use this computer's browser instead",
-    "page": "Return through this Jupyter server instead",
-    "proxy": "Return through the server's proxy instead",
-    "paste": "Copy and paste the address instead",
+    "device": N_("Use a code instead"),
+    "form": N_("Use the form here instead"),
+    "loopback": N_("Use this computer's browser instead"),
+    "page": N_("Return through this Jupyter server instead"),
+    "proxy": N_("Return through the server's proxy instead"),
+    "paste": N_("Copy and paste the address instead"),
 }
-_PASTE_HINT = (
+_PASTE_HINT = N_(
     "Sign in there. Your browser then shows an error page: copy its whole address, and paste it here:"
 )
 
@@ -81,18 +75,25 @@ def card(
             _FAILURES.get(error.error, title),
             notes if error.error in _FAILURES else error.description,
         )
-    if login.step_up is not None:
-        title = step_up_title(login, phase)
+    title = gettext(title, host=host) if login.step_up is None else step_up_title(login, phase)
     return {
+        "lang": current_language(),
         "phase": phase,
         "badge": initial(host),
-        "title": title.format(host=host),
+        "title": title,
         "subtitle": _subtitle(login, phase, cell_stopped=cell_stopped),
         "text": text,
         "body": [node for node in _body(login, phase, text, clicks_unheard=clicks_unheard) if node],
         "in_progress": (in_progress := phase in IN_PROGRESS | {"sign_up", "confirm"}),
         "waits": login.awaited and in_progress,
         "clicks_unheard": clicks_unheard is not None,
+        "dead": {
+            "phase": "dead",
+            "title": gettext("This panel is not live"),
+            "subtitle": gettext("Run the cell again to sign in."),
+            "body": [],
+            "text": "",
+        },
         **page,
     }
 
@@ -126,15 +127,15 @@ def live_card(
 
 def _behind(login: Login) -> list[Node] | None:
     if login.status in IN_PROGRESS:
-        why = (
+        why = gettext(
             "The cell that you ran waits for this sign-in, which another page began: the kernel runs one cell after "
             "the other. Have it finished there; or cancel it, and run your cell again."
         )
         return [["p", {}, why], row(cancel())]
     if login.status == "signed_in":
         return None
-    why = "The cell that you ran on this page waited for this sign-in and was not run. Run it again."
-    return [["p", {}, why], row(action_button("Close", "", "close"))]
+    why = gettext("The cell that you ran on this page waited for this sign-in and was not run. Run it again.")
+    return [["p", {}, why], row(action_button(gettext("Close"), "", "close"))]
 
 
 def _waiting(login: Login, notes: str, clicks_unheard: str | None) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _waiting(login: Login, notes: str, clicks_unheard: str | None) -> dict[str, 
         if code is None
         else _code(login, verification, clicks_unheard)
     )
-    text = {} if code is None else {"text": f"Your code is {code}."}
+    text = {} if code is None else {"text": gettext("Your code is {code}.", code=code)}
     return {
         "body": [
             node for node in (*_provenance(login), _explanation(login, "waiting"), *body, ["bar", {}]) if node
@@ -179,10 +180,10 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
         return [muted(login.pending), row(cancel(), *_alternatives(login, clicks_unheard))]
     hint = muted(clicks_unheard) if clicks_unheard else None
     choices = [action_button(name, "", "choose", name=name) for name in login.choices]
-    again = action_button("Sign in again", "authnb-primary", "start_over")
+    again = action_button(gettext("Sign in again"), "authnb-primary", "start_over")
     missing = missing_scope(login)
     bodies: dict[str, list[Node | None]] = {
-        "starting": [muted("Asking the provider where to sign in …"), row(cancel())],
+        "starting": [muted(gettext("Asking the provider where to sign in …")), row(cancel())],
         "choosing": [
             *_provenance(login),
             hint or ["div", {"class": "authnb-choices"}, *choices],
@@ -193,19 +194,22 @@ def _body(login: Login, phase: str, text: str, *, clicks_unheard: str | None) ->
         "waiting": [*_provenance(login), _explanation(login, phase), row(cancel())],
         "sign_up": [*_provenance(login), _explanation(login, phase), hint, row(cancel())],
         "confirm": [hint, row(cancel())],
-        "signed_in": [muted("Signed in."), muted(missing) if missing else None],
+        "signed_in": [muted(gettext("Signed in.")), muted(missing) if missing else None],
         "signed_out": [muted(text) if text else None, row(again)],
     }
     return bodies[phase]
 
 
 def _failed(login: Login, text: str) -> list[Node | None]:
-    buttons = [action_button("Try again", "authnb-primary", "start_over"), *_alternatives(login, None)]
+    buttons = [
+        action_button(gettext("Try again"), "authnb-primary", "start_over"),
+        *_alternatives(login, None),
+    ]
     if login.choices and login.step_up is None:
-        buttons.append(action_button("Choose another", "", "choose"))
+        buttons.append(action_button(gettext("Choose another"), "", "choose"))
     error = login.error
-    details = f"{error.description} ({type(error).__name__}: {error.error})" if error else ""
-    more = ["details", {}, ["summary", {}, "Details"], ["p", {}, details]]
+    details = [error.description, f" ({type(error).__name__}: {error.error})"] if error else []
+    more = ["details", {}, ["summary", {}, gettext("Details")], ["p", {}, *details]]
     return [["p", {}, text] if text else None, row(*buttons), more]
 
 
@@ -215,15 +219,20 @@ def _page(
     """Open the provider's sign-in page; the redirect comes back by itself or is pasted."""
     address, first = verification.uri, verification.sign_up_uri
     creates = login.sign_up and not login.created and first is None
-    goes_on = ": this cell goes on by itself." if login.awaited else "."
-    hint = "Waiting for you to sign in there." + (" This cell goes on by itself." if login.awaited else "")
-    opened = f"The page is open in another tab. Sign in there, then come back{goes_on}"
+    if login.awaited:
+        hint = gettext("Waiting for you to sign in there. This cell goes on by itself.")
+        opened = gettext(
+            "The page is open in another tab. Sign in there, then come back: this cell goes on by itself."
+        )
+    else:
+        hint = gettext("Waiting for you to sign in there.")
+        opened = gettext("The page is open in another tab. Sign in there, then come back.")
     pasted = [
         "input",
         {
             "name": "address",
             "class": "authnb-grow",
-            "aria-label": "Address you ended on",
+            "aria-label": gettext("Address you ended on"),
             "autocomplete": "off",
         },
     ]
@@ -232,34 +241,41 @@ def _page(
         {
             "class": "authnb-row",
             "data-action": "submit_redirect",
-            "data-pending": "Checking the address …",
+            "data-pending": gettext("Checking the address …"),
         },
         pasted,
-        ["button", {}, "Send"],
+        ["button", {}, gettext("Send")],
     ]
     paste_only = login.mode == "paste"
     shown = {
         "class": "authnb-grow",
         "readonly": True,
         "value": address,
-        "aria-label": "Address of the sign-in page",
+        "aria-label": gettext("Address of the sign-in page"),
     }
     help_ = [
-        ["p", {}, "Open this address in a browser on this computer:"],
+        ["p", {}, gettext("Open this address in a browser on this computer:")],
         row(["input", shown], copy(address)),
     ]
     if not paste_only and not clicks_unheard:
         help_ += [
-            ["p", {}, "If you signed in and ended on a page that cannot be shown, paste its address here:"],
+            [
+                "p",
+                {},
+                gettext("If you signed in and ended on a page that cannot be shown, paste its address here:"),
+            ],
             paste,
         ]
     help_.append(muted(clicks_unheard) if clicks_unheard else row(*_alternatives(login, clicks_unheard)))
+    page = gettext("Open the sign-up page") if creates else gettext("Open the sign-in page")
     return [
-        row(link(first, "Create an account first")) if first else None,
-        row(link(address, f"Open the sign-{'up' if creates else 'in'} page", opened), cancel()),
-        ["p", {}, _PASTE_HINT] if paste_only else ["p", {"class": "authnb-muted", "data-status": True}, hint],
+        row(link(first, gettext("Create an account first"))) if first else None,
+        row(link(address, page, opened), cancel()),
+        ["p", {}, gettext(_PASTE_HINT)]
+        if paste_only
+        else ["p", {"class": "authnb-muted", "data-status": True}, hint],
         paste if paste_only else None,
-        ["details", {}, ["summary", {}, "The page did not open, or ends in an error?"], *help_],
+        ["details", {}, ["summary", {}, gettext("The page did not open, or ends in an error?")], *help_],
         ["p", {"class": "authnb-error", "role": "alert"}, notes],
     ]
 
@@ -269,24 +285,34 @@ def _code(login: Login, verification: Verification, clicks_unheard: str | None) 
     code, complete = verification.user_code or "", verification.uri_complete
     first = verification.sign_up_uri
     page = ["a", {"href": verification.uri, **NEW_TAB}, verification.uri.partition("://")[2]]
-    attributes = {"class": "authnb-code", "role": "text", "aria-label": f"Code {' '.join(code)}"}
-    opener = link(complete or verification.uri, "Open with the code" if complete else "Open the page")
+    attributes = {
+        "class": "authnb-code",
+        "role": "text",
+        "aria-label": gettext("Code {code}", code=" ".join(code)),
+    }
+    opener = link(
+        complete or verification.uri, gettext("Open with the code") if complete else gettext("Open the page")
+    )
+    local = may_be_loopback(verification.uri)  # on no other device
+    where = (
+        N_("Open {page} in your browser and enter") if local else N_("Open {page} on any device and enter")
+    )
     columns: list[Node] = [
         [
             "div",
             {},
-            ["p", {}, "Open ", page, f" {where_to_open(verification.uri)} and enter"],
+            ["p", {}, *with_nodes(where, page=page)],
             row(["span", attributes, code], copy(code)),
             row(opener, cancel()),
         ],
     ]
-    if not may_be_loopback(verification.uri):
+    if not local:
         columns.append(_qr_code(complete or verification.uri))
-    warning = ". Only go on if you started this sign-in yourself."
+    warning = N_("The code is good for {time}. Only go on if you started this sign-in yourself.")
     return [
-        row(link(first, "Create an account first")) if first else None,
+        row(link(first, gettext("Create an account first"))) if first else None,
         ["div", {"class": "authnb-columns"}, *columns],
-        muted("The code is good for ", ["countdown", {}], warning),
+        muted(*with_nodes(warning, time=["countdown", {}])),
         row(*_alternatives(login, clicks_unheard, "authnb-plain")),
     ]
 
@@ -296,13 +322,16 @@ def _qr_code(address: str) -> Node:
     import segno  # noqa: PLC0415 - only for the device flow
 
     source = segno.make(address, micro=False).svg_data_uri(border=2, light="#fff")
-    return ["img", {"class": "authnb-qr", "src": source, "alt": "The address as a QR code, for a phone"}]
+    return [
+        "img",
+        {"class": "authnb-qr", "src": source, "alt": gettext("The address as a QR code, for a phone")},
+    ]
 
 
 def _alternatives(login: Login, clicks_unheard: str | None, kind: str = "") -> list[Node]:
     """Buttons for the other modes, unless the kernel would not process the click."""
     labels = (
-        {**_ALTERNATIVES, "loopback": "Use the provider's own page instead"}
+        {**_ALTERNATIVES, "loopback": N_("Use the provider's own page instead")}
         if login.sign_up
         else _ALTERNATIVES
     )
@@ -311,28 +340,36 @@ def _alternatives(login: Login, clicks_unheard: str | None, kind: str = "") -> l
         {login.mode} if login.mode == "device" or login.status not in IN_PROGRESS else {login.mode, "paste"}
     )
     others = [mode for mode in login.modes if mode not in excluded and not clicks_unheard]
-    return [action_button(labels[mode], kind, "start_over", mode=mode) for mode in others]
+    return [action_button(gettext(labels[mode]), kind, "start_over", mode=mode) for mode in others]
 
 
 def _provenance(login: Login) -> list[Node | None]:
     """Who vouches for whom, where the caller did not name the provider or the client."""
-    return [["p", {}, " ".join(login.provenance)]] if login.provenance else []
+    return [["p", {}, *spaced(login.provenance)]] if login.provenance else []
 
 
 def _explanation(login: Login, phase: str) -> Node | None:
     """Which way to an account or sign-in is used, and why."""
-    text = None
+    text: str | None = None
     if phase == "sign_up":
-        text = f"{login.host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else."
+        text = gettext(
+            "{host} lets its sign-up form be shown here. What you enter goes there and is kept nowhere else.",
+            host=login.host,
+        )
         if login.form is not None and (other := _other_host(login, login.form)):
-            text = (
-                f"{login.host} lets its sign-up form be shown here. What you enter, your password too, goes to "
-                f"{other}: another host than {login.host}. Go on only if you trust it."
+            text = gettext(
+                "{host} lets its sign-up form be shown here. What you enter, your password too, goes to {other}: "
+                "another host than {host}. Go on only if you trust it.",
+                host=login.host,
+                other=other,
             )
     elif login.created:
-        text = "Your account is there. Now sign in with it."
+        text = gettext("Your account is there. Now sign in with it.")
     elif login.sign_up:
-        text = f"{login.host} creates accounts on its own pages: your password never touches this notebook."
+        text = gettext(
+            "{host} creates accounts on its own pages: your password never touches this notebook.",
+            host=login.host,
+        )
     elif login.mode != "loopback":
         text = login.reason  # the ordinary mode needs no explanation
     return ["p", {}, text] if text else None
@@ -350,15 +387,11 @@ def _subtitle(login: Login, phase: str, *, cell_stopped: bool) -> str:
     if login.step_up is not None and phase != "signed_out":
         return step_up_subtitle(login, phase)
     if phase in {"failed", "cancelled"}:
-        return "Nobody was signed in." + (" Cells below were not run." if cell_stopped else "")
+        return (
+            gettext("Nobody was signed in. Cells below were not run.")
+            if cell_stopped
+            else gettext("Nobody was signed in.")
+        )
     if phase == "signed_out":
-        return "The tokens are gone from this notebook."
-    client = login.account.client_id
-    if login.client is None:
-        return f"for {client or 'this notebook'}"
-    requested = [_SCOPES.get(scope, scope) for scope in login.client.scope.split()]
-    requested = [words for words in requested if words] or ["knowing that it is you"]
-    if not login.client.scope:
-        requested = [f"what {login.host} gives by default"]
-    listed = f"{', '.join(requested[:-1])} and {requested[-1]}" if requested[1:] else requested[0]
-    return f"{client or 'This notebook'} asks for {listed}"
+        return gettext("The tokens are gone from this notebook.")
+    return asks_for(login)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authnb.messages import gettext
 from authnb.views.elements import row
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def form_element(form: Form, *buttons: Node) -> Node:
     error = ["p", {"class": "authnb-error", "role": "alert"}]
     submit = [
         "button",
-        {"class": "authnb-primary", "data-pending": "Creating the account …"},
-        "Create account",
+        {"class": "authnb-primary", "data-pending": gettext("Creating the account …")},
+        gettext("Create account"),
     ]
     return ["sign-up-form", {}, *map(_field, form.fields), error, row(submit, *buttons)]
 
@@ -33,14 +34,16 @@ def _field(field: Field) -> Node:
     constraints = {
         "aria-required": "true" if field.required else None,
         "pattern": _EMAIL_PATTERN if email else field.pattern,
-        "data-missing": "Please fill this in." if field.required else None,
+        "data-missing": gettext("Please fill this in.") if field.required else None,
         "data-min": field.min_length,
-        "data-short": field.min_length and f"At least {field.min_length} characters.",
+        "data-short": field.min_length and gettext("At least {n} characters.", n=field.min_length),
         "data-max": field.max_length,
-        "data-long": field.max_length and f"At most {field.max_length} characters.",
+        "data-long": field.max_length and gettext("At most {n} characters.", n=field.max_length),
         "data-same-as": field.same_as,
-        "data-differs": "The two differ." if field.same_as else None,
-        "data-invalid": "This address is not complete." if email else field.help or "This does not fit.",
+        "data-differs": gettext("The two differ.") if field.same_as else None,
+        "data-invalid": gettext("This address is not complete.")
+        if email
+        else field.help or gettext("This does not fit."),
     }
     attributes = {
         "type": field.kind,
@@ -53,8 +56,14 @@ def _field(field: Field) -> Node:
     }
     show = [
         "button",
-        {"type": "button", "aria-label": f"Show {field.label}", "aria-pressed": "false"},
-        "Show",
+        {
+            "type": "button",
+            "aria-label": gettext("Show {label}", label=field.label),
+            "aria-pressed": "false",
+            "data-show": gettext("Show"),
+            "data-hide": gettext("Hide"),
+        },
+        gettext("Show"),
     ]
     meter = ["span", {"class": "authnb-meter", "aria-hidden": "true"}, *([["i", {}]] * _METER_BARS)]
     return [

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from authnb.messages import gettext
 from authnb.signin.presence import current_kernel, is_from_notebook, is_served
 from authnb.views.running_cells import keep_cells_apart
 
@@ -25,6 +26,8 @@ class JupyterOutput:
     protocol, "Opening a Comm").
     """
 
+    one_person = True
+
     def __init__(self) -> None:
         self.refused: bool = False
         self._text_display: Any = None
@@ -39,7 +42,7 @@ class JupyterOutput:
         if panel.comm is not None:
             panel.comm.on_close(self._on_close)
         widget = {"model_id": panel.model_id, "version_major": 2, "version_minor": 0}
-        plain = "A panel to sign in. Where widgets are not shown, a link follows."
+        plain = str(gettext("A panel to sign in. Where widgets are not shown, a link follows."))
         display({_WIDGET: widget, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call] # IPython's
         self._text_display = display(_mime_bundle(text), raw=True, display_id=True)  # type: ignore[no-untyped-call] # IPython's
 
@@ -56,21 +59,28 @@ class JupyterOutput:
         version: tuple[int, ...] = getattr(sys.modules.get("ipykernel"), "version_info", (7, 3))[:2]
         if not login.awaited or (version >= (7,) and not (login.blocks_thread and version >= (7, 4))):
             return None
-        why = (
-            f"While this cell waits, ipykernel {'.'.join(map(str, version))} processes no click but Cancel. "
-        )
+        number = ".".join(map(str, version))
         if version >= (7,):
-            return f"{why}Use await in place of wait()."
-        signin = "signup" if login.sign_up else "login"
-        return (
-            f"{why}Upgrade it (pip install -U ipykernel) and restart the kernel; or do not wait in the cell: begin "
-            f"with signin = authnb.{signin}(…), and show signin on the last line."
+            return gettext(
+                "While this cell waits, ipykernel {version} processes no click but Cancel. Use await in place of "
+                "wait().",
+                version=number,
+            )
+        return gettext(
+            "While this cell waits, ipykernel {version} processes no click but Cancel. Upgrade it (pip install -U "
+            "ipykernel) and restart the kernel; or do not wait in the cell: begin with signin = authnb.{function}(…), "
+            "and show signin on the last line.",
+            version=number,
+            function="signup" if login.sign_up else "login",
         )
 
     def page(self) -> dict[str, str | None]:
         """The kernel's id as the Jupyter server knows it, for its interrupt."""
         kernel = _kernel_id()
-        return {"kernel": kernel, "busy": kernel and "The kernel is busy: press the notebook's ■ button."}
+        return {
+            "kernel": kernel,
+            "busy": kernel and gettext("The kernel is busy: press the notebook's ■ button."),
+        }
 
     def on_phase_shown(self, login: Login) -> None:
         """Nothing: no cell runs by itself."""
@@ -78,16 +88,20 @@ class JupyterOutput:
     def why_no_answer(self, login: Login) -> str | None:
         """Why no front end may have answered the panel, and the remedy; None where an answer may take longer."""
         if os.environ.get("VOILA_REQUEST_URL"):
-            why = "Voilà shows its page once all cells have run: end the cell with the sign-in itself, without await."
+            why = gettext(
+                "Voilà shows its page once all cells have run: end the cell with the sign-in itself, without await."
+            )
             return why if login.awaited else None
         if not self._in_notebook:
-            return "No panel is shown here, as this front end has no widgets; JupyterLab, Notebook and VS Code have."
+            return gettext(
+                "No panel is shown here, as this front end has no widgets; JupyterLab, Notebook and VS Code have."
+            )
         if self.refused:
-            return (
+            return gettext(
                 "No panel is shown here, as widgets are not installed where the Jupyter server runs: pip install "
                 "authnb there, and reload the page."
             )
-        why = (
+        why = gettext(
             "No panel is shown here. Either widgets are not installed where the Jupyter server runs: pip install "
             "authnb there, and reload the page. Or this notebook is not trusted: choose Trust Notebook in "
             "JupyterLab's command palette."
@@ -95,7 +109,9 @@ class JupyterOutput:
         unheard = self.why_clicks_unheard(login)
         if unheard is None:
             return why
-        return f"{why} Or a panel is shown, but its answer was not processed. {unheard}"
+        return gettext(
+            "{why} Or a panel is shown, but its answer was not processed. {unheard}", why=why, unheard=unheard
+        )
 
     def _on_close(self, _message: object) -> None:
         self.refused = True
@@ -118,9 +134,10 @@ def unsupported_kernel() -> str | None:
     version = getattr(sys.modules.get("ipykernel"), "__version__", "")
     if not version.startswith("7.0."):
         return None
-    return (
-        f"ipykernel {version} cannot update widgets from a thread, so the sign-in is shown without the panel. "
-        "Upgrade it: pip install -U ipykernel, then restart the kernel."
+    return gettext(
+        "ipykernel {version} cannot update widgets from a thread, so the sign-in is shown without the panel. Upgrade "
+        "it: pip install -U ipykernel, then restart the kernel.",
+        version=version,
     )
 
 

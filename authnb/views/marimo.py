@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from authnb.messages import N_, gettext
 from authnb.signin.login import Login
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class MarimoOutput:
     def __init__(self, mode: str) -> None:
         self._marimo: Any = sys.modules["marimo"]
         self._mode = mode
+        self.one_person: bool = mode == "edit"
         self._session: object = None  # that the cells were run with
 
     def show(self, panel: Panel, text: str) -> object:
@@ -38,20 +40,28 @@ class MarimoOutput:
         """Why marimo processes no click while the cell waits: it runs cells and processes messages in turn."""
         if not login.awaited:
             return None
-        signin = "signup" if login.sign_up else "login"
-        return (
-            f"While this cell waits, marimo processes no click{' but Cancel' if self._mode == 'edit' else ''}. To have "
-            f"buttons, do not wait: begin with signin = authnb.{signin}(…), show signin on the last line, and read "
-            "signin.session in another cell."
+        function = "signup" if login.sign_up else "login"
+        if self._mode == "edit":
+            return gettext(
+                "While this cell waits, marimo processes no click but Cancel. To have buttons, do not wait: begin with "
+                "signin = authnb.{function}(…), show signin on the last line, and read signin.session in another cell.",
+                function=function,
+            )
+        return gettext(
+            "While this cell waits, marimo processes no click. To have buttons, do not wait: begin with signin = "
+            "authnb.{function}(…), show signin on the last line, and read signin.session in another cell.",
+            function=function,
         )
 
     def page(self) -> dict[str, str | None]:
         """What panel.js needs for an interrupt."""
         # An app and a second tab have no button
-        way = {"run": "reload the page", "edit": "take over the notebook first"}.get(
-            self._mode, "press the notebook's ■ button"
-        )
-        return {"marimo": self._mode, "busy": f"The kernel is busy: {way}."}
+        busy = {
+            "run": N_("The kernel is busy: reload the page."),
+            "edit": N_("The kernel is busy: take over the notebook first."),
+        }
+        way = busy.get(self._mode, N_("The kernel is busy: press the notebook's ■ button."))
+        return {"marimo": self._mode, "busy": gettext(way)}
 
     def on_phase_shown(self, login: Login) -> None:
         """Run the cells that read the sign-in again, if its session is another than before."""

@@ -8,6 +8,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from authnb.messages import N_
 from authnb.signin.presence import current_kernel, current_request
 
 if TYPE_CHECKING:
@@ -93,11 +94,13 @@ class Pages:
 
     @property
     def why_asked(self) -> str:
-        """How the sign-in was finished and who began it, to go on after the name of who signed in."""
+        """The question whether to use the sign-in, with how it was finished and who began it; marked with `N_`."""
         if self.asked is None:
-            return "signed in. The page that began this sign-in is gone."
+            return N_("{name} signed in. The page that began this sign-in is gone. Use it?")
         elsewhere = self._participants() and _browser(self.asked) not in self._participants()
-        return f"signed in{'' if elsewhere else ', perhaps'} from another page. You began this sign-in here."
+        if elsewhere:
+            return N_("{name} signed in from another page. You began this sign-in here. Use it?")
+        return N_("{name} signed in, perhaps from another page. You began this sign-in here. Use it?")
 
     def must_ask(self) -> bool:
         """Whether another person than those who can answer may have finished the sign-in."""

@@ -14,6 +14,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from authnb.errors import AuthnbError, LoginFailed
+from authnb.messages import follow_front_end, gettext, speaking, translated
 from authnb.signin.modes import FORM
 from authnb.signin.presence import ANSWER_TIMEOUT
 from authnb.transport.text import printable_tree
@@ -34,10 +35,12 @@ _RESEND_INTERVAL = 1.0  # seconds; a kernel busy with the waiting cell answers n
 class PanelOutput(Protocol):
     """Where the panel appears: in a Jupyter notebook or in a marimo notebook.
 
-    ``refused``: whether a front end that is there knows no widgets.
+    ``refused``: whether a front end that is there knows no widgets; ``one_person``: whether all pages are of one
+    person or of several who share a kernel, not of visitors.
     """
 
     refused: bool
+    one_person: bool
 
     def show(self, panel: Panel, text: str) -> object:
         """Display the panel in the running cell; ``text`` says the same where no widget is shown."""
@@ -74,6 +77,7 @@ class PanelView:
         self._notes = ""  # messages of the last action
         self._cell = copy_context()
         self._pages = Pages()
+        self._language: str | None = None  # of the page that came last
         self._lock = threading.RLock()
         self._heartbeat: threading.Thread | None = None
 
@@ -140,17 +144,21 @@ class PanelView:
         return self._pages.must_ask()
 
     def _card(self, login: Login) -> dict[str, Any]:
-        described = card(
-            login,
-            cell_stopped=self._cell_stopped,
-            notes=self._notes,
-            clicks_unheard=self._output.why_clicks_unheard(login),
-            page=self._output.page(),
-        )
+        with speaking(self._language) as language:
+            described = card(
+                login,
+                cell_stopped=self._cell_stopped,
+                notes=self._notes,
+                clicks_unheard=self._output.why_clicks_unheard(login),
+                page=self._output.page(),
+            )
+            described = translated(described, language)
         return dict(printable_tree(described))
 
     def _notify(self, login: Login) -> None:
-        if self._panel is not None:
+        if self._panel is None:
+            return
+        with speaking(self._language) as language:
             described = live_card(
                 login,
                 cell_stopped=self._cell_stopped,
@@ -159,7 +167,8 @@ class PanelView:
                 why_asked=self._pages.why_asked,
             )
             pages = {"several": self._pages.several, "asked": self._pages.asked}
-            self._panel.send(printable_tree({**described, **pages, "panel": self._panel.model_id}))
+            described = {**translated(described, language), **pages, "panel": self._panel.model_id}
+            self._panel.send(printable_tree(described))
 
     def _send_periodically(self, login: Login) -> None:
         pause, began = threading.Event(), time.monotonic()
@@ -196,7 +205,11 @@ class PanelView:
             if pages:
                 login.start_over(pages[0])
             else:
-                text = f"{login.host} creates accounts with a form that only the panel shows. {why}"
+                text = gettext(
+                    "{host} creates accounts with a form that only the panel shows. {why}",
+                    host=login.host,
+                    why=why,
+                )
                 login.fail(LoginFailed("not_supported", text))
 
     def _on_message(self, login: Login, message: dict[str, Any], buffers: list[memoryview]) -> None:
@@ -205,7 +218,7 @@ class PanelView:
         Form values come in a binary buffer: a kernel that logs message content does not log those.
         """
         actions: dict[str, Callable[[], object]] = {
-            "ready": lambda: self._in_cell_context(self._notify, login),
+            "ready": lambda: self._welcome(login, message.get("language")),
             "phase_shown": lambda: self._output.on_phase_shown(login),
             "confirm": lambda: self._confirm(login, message.get("page_id")),
             # On threads of their own: an interrupt could stop them halfway here
@@ -235,6 +248,16 @@ class PanelView:
             self._notes = ""
         actions.get(str(action), lambda: None)()
 
+    def _welcome(self, login: Login, language: object) -> None:
+        """A page shows the panel: speak its language from now on, to all pages that do."""
+        if isinstance(language, str) and language:
+            self._language = language
+            if self._output.one_person:
+                follow_front_end(language)
+            self.update(login)
+        else:
+            self._in_cell_context(self._notify, login)
+
     def _confirm(self, login: Login, page: object) -> None:
         """Use the sign-in, if this page is the one that was asked."""
         if self._pages.asked in {None, page}:
@@ -244,7 +267,7 @@ class PanelView:
         """Cancel the sign-in; on the page that began it, say that another one did."""
         elsewhere = self._pages.asked not in {None, page}
         login.cancel()
-        return ["Another page that shares this kernel cancelled it."] if elsewhere else []
+        return [gettext("Another page that shares this kernel cancelled it.")] if elsewhere else []
 
     def _in_background(self, login: Login, action: Callable[[], Iterable[str] | None]) -> None:
         """Run the action on its own thread; messages it returns, or its error, are shown."""
@@ -267,7 +290,9 @@ def _values(buffers: list[memoryview]) -> dict[str, str]:
 
 def _summary(login: Login) -> str:
     if login.status == "waiting":
-        return f"Waiting for somebody to sign {'up' if login.form else 'in'} at {login.host}."
+        if login.form:
+            return gettext("Waiting for somebody to sign up at {host}.", host=login.host)
+        return gettext("Waiting for somebody to sign in at {host}.", host=login.host)
     return " ".join(text_lines(login, with_name=False))
 
 
@@ -278,5 +303,9 @@ def _on_return(login: Login) -> list[str]:
     if address is None:
         return []
     return [
-        f"{login.host} sends no answer to {address}. Have that address registered there, or take another way."
+        gettext(
+            "{host} sends no answer to {address}. Have that address registered there, or take another way.",
+            host=login.host,
+            address=address,
+        )
     ]

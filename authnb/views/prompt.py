@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from authnb import compat
 from authnb.errors import LoginFailed
+from authnb.messages import gettext
 from authnb.signin.presence import is_terminal, text_stream
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def ask_choice(login: Login) -> None:
         EOFError, RuntimeError
     ):  # RuntimeError: no standard input; ipykernel's StdinNotImplementedError
         while login.status == "choosing":
-            answer = input("Number: ").strip()
+            answer = input(gettext("Number: ")).strip()
             if answer.isdecimal() and 0 < int(answer) <= len(names):
                 answer = names[int(answer) - 1]
             if answer in names:
@@ -42,8 +43,11 @@ def ask_choice(login: Login) -> None:
     return login.fail(
         LoginFailed(
             "not_supported",
-            f"Nobody can be asked here whether to sign in at {' or '.join(names)}: no text can be typed. Name one "
-            "provider in the call.",
+            gettext(
+                "Nobody can be asked here whether to sign in at {providers}: no text can be typed. Name one provider "
+                "in the call.",
+                providers=_either(names),
+            ),
         )
     )
 
@@ -72,7 +76,7 @@ def terminal_lines(login: Login, show: Callable[[Login], None]) -> AbstractConte
         show(login)
         return _waits(login)
 
-    return compat.hidden_lines("Address: ", wanted)
+    return compat.hidden_lines(gettext("Address: "), wanted)
 
 
 def notebook_lines() -> AbstractContextManager[ReadLine]:
@@ -82,10 +86,17 @@ def notebook_lines() -> AbstractContextManager[ReadLine]:
 
 def _notebook_line() -> str | None:
     try:
-        return getpass.getpass("Address: ")
+        return getpass.getpass(gettext("Address: "))
     except RuntimeError:  # ipykernel's StdinNotImplementedError
         return None
 
 
 def _waits(login: Login) -> bool:
     return login.status == "waiting" and login.mode == "paste"
+
+
+def _either(names: list[str]) -> str:
+    listed = names[0]
+    for name in names[1:]:
+        listed = gettext("{first} or {second}", first=listed, second=name)
+    return listed

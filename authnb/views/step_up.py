@@ -7,6 +7,7 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from authnb.messages import N_
 from authnb.signin import arguments
 from authnb.signin.environment import current_environment
 from authnb.signin.modes import ASKING_MODES, MODES, VIEWS
@@ -84,7 +85,7 @@ def offer_step_up(plan: SignInPlan, options: LoginOptions, step_up: Any, require
     withdraw_offer(step_up.session)
     options = step_up_options(options, step_up, hint=True)
     asking = step_up_plan(plan, options, environment, step_up, panel=True, of_worker=False)
-    label = "Ask for it all the same" if step_up.unlisted else "Ask for it"
+    label = N_("Ask for it all the same") if step_up.unlisted else N_("Ask for it")
     login = login_class(environment)(asking, view=view, choices={label: asking})
     login.asked_by, login.offered_until = required.requirement.host, time.monotonic() + options.timeout
     _offers[step_up.session] = weakref.ref(login), step_up.key, run.message

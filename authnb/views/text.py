@@ -8,8 +8,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from authnb.errors import AuthnbError
+from authnb.messages import N_, gettext
+from authnb.transport.addresses import may_be_loopback
 from authnb.transport.text import printable
-from authnb.views.elements import where_to_open
+from authnb.views.elements import in_parts
 from authnb.views.more import asked_for, offer_lines
 from authnb.views.prompt import ask_choice, notebook_lines, prompt_for_address, say, terminal_lines
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from authnb.signin.login import Login
 
 NAME, _LINE = 80, 8000  # characters of a person's name, and of a line
-_PASTE_HINT = (
+_PASTE_HINT = N_(
     "Sign in there. Your browser then shows an error page: copy its whole address and paste it here."
 )
-_RENEWED = "The address above expires. If you have not opened it yet, open this one:"
+_RENEWED = N_("The address above expires. If you have not opened it yet, open this one:")
+_OPEN_HERE = N_("To sign in at {host}, open this address in your browser:")
+_OPEN_ANYWHERE = N_("To sign in at {host}, open this address on any device:")
+_ALLOW_HERE = N_("To allow {wanted} at {host}, open this address in your browser:")
+_ALLOW_ANYWHERE = N_("To allow {wanted} at {host}, open this address on any device:")
 # An output cannot be removed; panel.css hides this one
 _NOTHING = {"text/plain": "", "text/html": '<div class="authnb-text"></div>'}
 
@@ -36,74 +42,112 @@ def _lines(login: Login, *, with_name: bool) -> list[str]:
     host = login.host
     if login.status == "choosing":
         choices = [f"{number}  {name}" for number, name in enumerate(login.choices, 1)]
-        asked = ["Where do you want to sign in?", *login.provenance, *choices]
+        asked = [gettext("Where do you want to sign in?"), *login.provenance, *choices]
         return offer_lines(login) if login.asked_by else asked
     verification = _verification(login)
-    aim = "sign in" if login.step_up is None else f"allow {asked_for(login.step_up)}"
     if verification is None and login.status in {"starting", "waiting"}:
-        return [f"Signing in at {host} …", *([login.pending] if login.pending else [])]
+        return [gettext("Signing in at {host} …", host=host), *([login.pending] if login.pending else [])]
     if verification is not None:
         page = verification.sign_up_uri
-        first = [f"Create an account at {host} first, on this page:", page] if page else []
+        first = [gettext("Create an account at {host} first, on this page:", host=host), page] if page else []
+        text = [*first, _aim(login, verification), verification.uri]
         if verification.user_code is None:
-            text = [*first, f"To {aim} at {host}, open this address in your browser:", verification.uri]
             return [
                 *login.provenance,
                 *text,
-                *([_PASTE_HINT] if login.mode == "paste" else []),
+                *([gettext(_PASTE_HINT)] if login.mode == "paste" else []),
                 *_reason(login),
             ]
-        where = where_to_open(verification.uri)
-        text = [*first, f"To {aim} at {host}, open this address {where}:", verification.uri]
-        text.append(f"and enter the code {verification.user_code}")
-        text.append("Only go on if you started this sign-in yourself.")
+        text.append(gettext("and enter the code {code}", code=verification.user_code))
+        text.append(gettext("Only go on if you started this sign-in yourself."))
         return [*login.provenance, *text, *_reason(login)]
     if login.status == "signed_in":
-        remembered = " (remembered)" if login.remembered else ""
-        more = "" if login.step_up is None else f", with {asked_for(login.step_up)}"
-        text = [f"Signed in{_user_suffix(login) if with_name else ''} at {host}{remembered}{more}."]
+        text = [_signed_in(login, with_name=with_name)]
         if (missing := missing_scope(login)) is not None:
             text.append(missing)
         if login.not_stored is not None:
-            text.append(f"This sign-in will not be remembered. {login.not_stored.description}")
+            text.append(
+                gettext("This sign-in will not be remembered. {why}", why=login.not_stored.description)
+            )
         return text
     return [str(login.error)]
+
+
+def _aim(login: Login, verification: Verification) -> str:
+    """What to open the address for, and where: a code can be entered on any device that reaches the page."""
+    here = verification.user_code is None or may_be_loopback(verification.uri)
+    if login.step_up is None:
+        return gettext(_OPEN_HERE if here else _OPEN_ANYWHERE, host=login.host)
+    wanted = asked_for(login.step_up)
+    return gettext(_ALLOW_HERE if here else _ALLOW_ANYWHERE, wanted=wanted, host=login.host)
+
+
+def _signed_in(login: Login, *, with_name: bool) -> str:
+    user = (login.session.user or {}) if with_name else {}
+    name = printable(user.get("name") or user.get("preferred_username") or user.get("email") or "", NAME)
+    where = gettext("{host} (remembered)", host=login.host) if login.remembered else login.host
+    if login.step_up is None:
+        if name:
+            return gettext("Signed in as {name} at {host}.", name=name, host=where)
+        return gettext("Signed in at {host}.", host=where)
+    wanted = asked_for(login.step_up)
+    if name:
+        return gettext("Signed in as {name} at {host}, with {wanted}.", name=name, host=where, wanted=wanted)
+    return gettext("Signed in at {host}, with {wanted}.", host=where, wanted=wanted)
 
 
 def missing_scope(login: Login) -> str | None:
     """What of the requested scope was not granted, and how to ask for it, as a sentence; None if all was."""
     if not (missing := " ".join(login.not_granted)):
         return None
-    return (
-        f"{login.host} did not grant {missing}. Calls that need it will be refused; to ask for it again: "
-        f"api = await api.ask_for({missing!r})."
+    return gettext(
+        "{host} did not grant {missing}. Calls that need it will be refused; to ask for it again: "
+        "api = await api.ask_for({missing!r}).",
+        host=login.host,
+        missing=missing,
     )
 
 
 def html(login: Login) -> str:
     """The same as simple HTML, without scripts or styles."""
-    host = escape(login.host)
     if (verification := _verification(login)) is not None:
-        address = escape(verification.uri_complete or verification.uri)
-        link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">'
-        page = verification.sign_up_uri
-        first = f'<a href="{escape(page)}" target="_blank" rel="noopener noreferrer">' if page else ""
-        first = f"<p>{first}<b>Create an account at {host}</b></a> first. Then:</p>" if page else ""
+        first = ""
+        if verification.sign_up_uri:
+            create = _link(verification.sign_up_uri, gettext("Create an account at {host}", host=login.host))
+            then = _html(N_("{create} first. Then:"), create=create)
+            first = f"<p>{then}</p>"
         if login.provenance:
             first = f"<p>{escape(' '.join(login.provenance))}</p>{first}"
+        address = verification.uri_complete or verification.uri
+        link = _link(address, gettext("Sign in at {host}", host=login.host))
         if verification.user_code is None:
-            then = "Waiting for you to sign in there. This notebook goes on by itself."
-            then = " ".join([_PASTE_HINT if login.mode == "paste" else then, *_reason(login)])
-            return f"{first}<p>{link}<b>Sign in at {host}</b></a></p><p>{escape(then)}</p>"
-        page, where = escape(verification.uri), where_to_open(verification.uri)
+            then = gettext("Waiting for you to sign in there. This notebook goes on by itself.")
+            sentences = [gettext(_PASTE_HINT) if login.mode == "paste" else then, *_reason(login)]
+            return f"{first}<p>{link}</p><p>{escape(' '.join(sentences))}</p>"
+        both = (
+            N_("{link}, or open {page} in your browser and enter the code {code}")
+            if may_be_loopback(verification.uri)
+            else N_("{link}, or open {page} on any device and enter the code {code}")
+        )
+        code = f"<b><code>{escape(verification.user_code)}</code></b>"
+        page = f"<code>{escape(verification.uri)}</code>"
+        then = gettext("Waiting for you to sign in there. Only go on if you started this sign-in yourself.")
         return (
-            f"{first}<p>{link}<b>Sign in at {host}</b></a>, or open <code>{page}</code> {where} and enter the "
-            f"code <b><code>{escape(verification.user_code)}</code></b></p>"
-            "<p>Waiting for you to sign in there. Only go on if you started this sign-in yourself. "
-            f"{escape(' '.join(_reason(login)))}</p>"
+            f"{first}<p>{_html(both, link=link, page=page, code=code)}</p>"
+            f"<p>{escape(' '.join([then, *_reason(login)]))}</p>"
         )
     text = "<br>".join(escape(line) for line in text_lines(login, with_name=False))
     return f"<p>{text}</p>"
+
+
+def _link(address: str, text: str) -> str:
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer"><b>{escape(text)}</b></a>'
+
+
+def _html(sentence: str, **markup: str) -> str:
+    """A sentence marked with `N_`, with markup in place of its placeholders."""
+    parts = in_parts(sentence, *markup)
+    return "".join(markup[part] if n % 2 else escape(part) for n, part in enumerate(parts))
 
 
 class TerminalView:
@@ -128,7 +172,7 @@ class TerminalView:
         if text != self._shown and (login.pending or login.status in {"waiting", "signed_in"}):
             opened, self._opened = self._opened, None if verification is None else verification.state
             renewed = verification is not None and opened is not None and opened == self._opened
-            say([_RENEWED, printable(verification.uri, _LINE)] if verification and renewed else text)
+            say([gettext(_RENEWED), printable(verification.uri, _LINE)] if verification and renewed else text)
         self._shown = text
 
     def must_ask(self) -> bool:
@@ -239,9 +283,3 @@ def _mime_bundle(login: Login, note: str) -> dict[str, str]:
 def _reason(login: Login) -> list[str]:
     """Why this mode, unless it is the ordinary one."""
     return [login.reason] if login.reason and login.mode != "loopback" else []
-
-
-def _user_suffix(login: Login) -> str:
-    user = login.session.user or {}
-    name = user.get("name") or user.get("preferred_username") or user.get("email")
-    return f" as {printable(name, NAME)}" if name else ""

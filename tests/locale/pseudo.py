@@ -45,4 +45,6 @@ def write(folder: Path, *, right_to_left: bool = False) -> str:
 
 def untranslated(text: str) -> str:
     """What of a text is outside the marks."""
-    return re.sub(f"{BEGIN}[^{BEGIN}{END}]*{END}", "", text)
+    while text != (left := re.sub(f"{BEGIN}[^{BEGIN}{END}]*{END}", "", text)):  # one may be in another
+        text = left
+    return text

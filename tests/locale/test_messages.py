@@ -22,6 +22,7 @@ from authnb.messages import (
     gettext,
     match_language,
     ngettext,
+    sentences,
     speaking,
     translated,
 )
@@ -42,6 +43,7 @@ SENTENCES = {
     "braces {{x}} {host}": "중괄호 {{x}} {host}",
     "quoted {host!r}": "{host!r:은/는} 인용",
     "[{reason}]": "「{reason}」",
+    "{first} {second}": "{first} {second}",
 }
 
 
@@ -92,6 +94,16 @@ def test_a_value_may_be_a_message() -> None:
         "a": ["「id.example.org에 로그인했습니다」", 1, None],
         "b": "as it is",
     }
+
+
+@pytest.mark.usefixtures("korean")
+def test_sentences_follow_each_other() -> None:
+    """Each in the language that it is to be had in; an empty one is none."""
+    both = sentences(gettext("Signed in at {host}", host="H"), "", gettext("quoted {host!r}", host="H"))
+    assert both == "Signed in at H quoted 'H'"
+    assert isinstance(both, Message)
+    assert both.in_language("ko") == "H에 로그인했습니다 'H'는 인용"
+    assert sentences("", "one") == "one"
 
 
 @pytest.mark.usefixtures("korean")

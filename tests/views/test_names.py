@@ -8,7 +8,6 @@ import authnb
 from authnb.demo import DemoProvider
 from authnb.storage.base import MemoryStorage
 from authnb.views.card import card, live_card
-from authnb.views.elements import where_to_open
 from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
@@ -71,4 +70,3 @@ def test_no_other_device_is_sent_to_a_page_of_this_machine(demo: DemoProvider) -
         assert "any device" not in text
     assert "data:image/svg" not in str(shown(login))
     login.cancel()
-    assert where_to_open("https://id.example.org/device") == "on any device"

@@ -77,12 +77,12 @@ def test_silence_of_all_pages_is_no_absence(pages: tuple[tuple[str, str, str], .
 def test_the_question_says_what_is_known() -> None:
     """Who began the sign-in, and whether another page certainly finished it."""
     asks = after(*READY).why_asked
-    assert asks == "signed in, perhaps from another page. You began this sign-in here."
+    assert asks == "{name} signed in, perhaps from another page. You began this sign-in here. Use it?"
     asks = after(*READY, ("b.1", "other", "opened")).why_asked
-    assert asks == "signed in from another page. You began this sign-in here."
+    assert asks == "{name} signed in from another page. You began this sign-in here. Use it?"
     pages = after(*READY, ("a.1", RUN, "opened"))
     pages._seen["a.1"] -= 60  # noqa: SLF001 - silent for a minute
-    assert pages.why_asked == "signed in. The page that began this sign-in is gone."
+    assert pages.why_asked == "{name} signed in. The page that began this sign-in is gone. Use it?"
     assert pages.must_ask()
 
 

@@ -110,6 +110,27 @@ def test_a_port_of_another_kernel_is_waited_for(
     assert any("redirect_uri=" in content for content in shown)
 
 
+def test_the_panel_and_errors_are_in_the_language_of_the_page(
+    kernel: BlockingKernelClient, demo: DemoProvider
+) -> None:
+    """Of the one that came last; the kernel was started in English."""
+    begin(kernel, demo)
+    panel = panel_id(kernel)
+    for language, title, opener in [
+        ("ko-KR", "127.0.0.1 로그인", "로그인 페이지 열기"),
+        ("fr", "Sign in to 127.0.0.1", "Open the sign-in page"),
+        ("ko", "127.0.0.1 로그인", "로그인 페이지 열기"),
+    ]:
+        send(kernel, panel, "ready", language)
+        messages = (
+            each["content"]["data"] for each in iopub_messages(kernel) if each["msg_type"] == "comm_msg"
+        )
+        assert next(data for data in messages if data.get("state", {}).get("card", {}).get("title") == title)
+        assert next(data for data in messages if opener in str(data.get("content")))
+    kernel.execute("try: authnb.language('fr')\nexcept authnb.AuthnbError as error: print(error)")
+    assert printed(kernel).startswith("authnb가 지원하지 않는 언어입니다")
+
+
 def iopub_messages(kernel: BlockingKernelClient) -> Iterator[dict[str, Any]]:
     """Messages on iopub from now on."""
     while True:
@@ -132,9 +153,12 @@ def panel_id(kernel: BlockingKernelClient) -> str:
     )
 
 
-def send(kernel: BlockingKernelClient, panel: str, action: str, **header: str) -> None:
+def send(
+    kernel: BlockingKernelClient, panel: str, action: str, language: str | None = None, **header: str
+) -> None:
     """Send the panel what a page sends."""
-    content = {"comm_id": panel, "data": {"method": "custom", "content": {"action": action}}}
+    data = {"method": "custom", "content": {"action": action, "language": language}}
+    content = {"comm_id": panel, "data": data}
     message = kernel.session.msg("comm_msg", content)
     message["header"].update(header)
     kernel.shell_channel.send(message)

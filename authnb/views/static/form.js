@@ -52,7 +52,7 @@ const createForm = (ui, children) => {
     if (!toggle.ariaPressed) return;
     const shown = toggle.ariaPressed === "true";
     toggle.previousSibling.type = shown ? "password" : "text";
-    toggle.textContent = shown ? "Show" : "Hide";
+    toggle.textContent = toggle.dataset[shown ? "show" : "hide"];
     toggle.ariaPressed = !shown;
   });
   node.addEventListener("submit", () => {

@@ -1,11 +1,10 @@
-// Renders the panel that card.py describes. The trait `card` may be saved; live state (URLs, user code, person) comes as
-// custom messages that override it, and is never saved.
+// Renders the panel that card.py describes. The trait `card` may be saved; live state (URLs, user code, person) overrides it
+// by custom messages, and is never saved.
 
 const KERNEL_TIMEOUT = 4000; // ms without a message
 const INTERRUPT_DELAY = 2000; // ms after Cancel, in which a kernel may go on waiting
 
 const GONE = ["dead", "restarting", "autorestarting", "terminating"];
-const DEAD = { phase: "dead", title: "This panel is not live", subtitle: "Run the cell again to sign in.", body: [], text: "" };
 
 const h = (tag, attributes, ...children) => {
   const node = document.createElement(tag);
@@ -53,8 +52,8 @@ const copy = async (button, text) => {
     area.remove();
     button.focus();
   }
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  button.textContent = button.dataset.copied;
+  setTimeout(() => (button.textContent = button.dataset.label), 2000);
 };
 
 const serverConfig = () => {
@@ -84,7 +83,8 @@ export default () => {
   let [behind, aborted] = [[], []]; // this page's runs that wait for the sign-in, then those lost
   const views = new Set();
   const cardOf = (model, floating) => {
-    const card = { ...model.get("card"), ...(dead ? DEAD : live) };
+    const saved = model.get("card");
+    const card = { ...saved, ...(dead ? saved.dead : live) };
     if (floating && behind.length && !(own && card.in_progress)) card.body = card.behind ?? card.body;
     return card;
   };
@@ -164,6 +164,7 @@ export default () => {
       const opened = !changed && body.querySelector("details")?.open;
       const hadFocus = root.matches(":focus-within");
       root.dataset.phase = card.phase;
+      root.lang = card.lang;
       root.ariaLabel = model.get("card").title;
       title.textContent = card.title;
       subtitle.textContent = card.subtitle;
@@ -242,7 +243,7 @@ export default () => {
       });
       model.on("comm_live_update", () => update((dead = true)));
       sentAt = performance.now();
-      send({ action: "ready" });
+      send({ action: "ready", language: document.documentElement.lang });
       const timer = setInterval(update, 1000);
       const onMessage = (_, { direction }) => direction === "send" && update();
       kernel?.anyMessage?.connect(onMessage);
