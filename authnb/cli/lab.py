@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FIRST_NOTEBOOK = "00_sign_in.ipynb"
+_COLLAPSED = "# Run this cell to see what happens"
 _MANIFEST = ".authnb-lab.json"  # SHA-256 of each file as it was copied
 _IGNORED = {".ipynb_checkpoints", "__pycache__", ".progress.json"}
 _POLL_INTERVAL = 0.5  # seconds between two looks at the parent process
@@ -128,7 +129,10 @@ def _for_learners(path: Path) -> bytes:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell.update(execution_count=None, outputs=[])
-            if "".join(cell["source"]).startswith("kit.compare("):
+            source = "".join(cell["source"])
+            if source.startswith("kit.compare("):
+                # JupyterLab shows the first line of a collapsed input
+                cell["source"] = [f"{_COLLAPSED}\n", *source.splitlines(keepends=True)]
                 cell.setdefault("metadata", {})["jupyter"] = {"source_hidden": True}
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
