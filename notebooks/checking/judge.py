@@ -19,7 +19,7 @@ from checking.outcome import Wrong, ensure
 _random = random.SystemRandom()
 _PATIENCE = 3  # from this try on it is said which label is wrong
 _ROUNDED = 0.051  # how far a number may be from the right one: as far as rounding to one decimal takes it
-_tries: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+tries: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
 _WORDS = "amber birch cedar delta ember fjord grove heron inlet jetty knoll larch maple north otter pearl quartz river".split()
 _NOT = {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "isnt", "doesnt", "dont", "wont"}
 _BUT = re.compile(r"[.,;:()]|\b(?:but|instead|rather)\b")
@@ -103,9 +103,9 @@ def labels(answer: Any, right: dict[str, tuple[Any, str]], *, choices: Iterable[
 
 def patient(exercise: tuple[str, ...], answer: tuple[str, ...]) -> None:
     """Raise `Wrong` that says little, until this is the third different wrong answer to an exercise."""
-    tries = _tries.setdefault(exercise, set())
-    tries.add(answer)
-    left = _PATIENCE - len(tries)
+    given = tries.setdefault(exercise, set())
+    given.add(answer)
+    left = _PATIENCE - len(given)
     again = "with your next answer" if left == 1 else f"with the next answer but {left - 1}"
     ensure(left <= 0, f"Not all of it is right yet. Say aloud why each is as it is, and change what you doubt; {again}, this check says what is wrong.")
 

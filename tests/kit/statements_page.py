@@ -55,9 +55,9 @@ def paths() -> list[Path]:
     return sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def statements(path: Path) -> list[Statement] | None:
+def statements(path: Path, folder: Path = FOLDER) -> list[Statement] | None:
     """The statements of a notebook; None if it has no file of them. Raises TypeError for an unknown or missing key."""
-    file = FOLDER / f"{path.name[:2]}.toml"
+    file = folder / f"{path.name[:2]}.toml"
     if not file.exists():
         return None
     rows = tomllib.loads(file.read_text(encoding="utf-8"))["statement"]

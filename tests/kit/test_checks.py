@@ -31,7 +31,7 @@ ALL = [name for names in checks.EXERCISES.values() for name in names]
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Progress is stored in a folder of the test; nobody has tried anything yet."""
-    monkeypatch.setattr(judge, "_tries", {})
+    judge.tries.clear()
     monkeypatch.setenv("AUTHNB_CLASS", str(tmp_path))
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
     return tmp_path

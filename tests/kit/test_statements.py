@@ -66,18 +66,17 @@ def test_no_statement_is_said_in_its_own_words() -> None:
         assert all(plain(one.says) != plain(one.text) for one in found), path.name
 
 
-def test_unknown_and_empty_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements_page, "FOLDER", tmp_path)
+def test_unknown_and_empty_values_are_refused(tmp_path: Path) -> None:
     row = '[[statement]]\ntext = "x"\nsource = "https://x.example/#y"\nsays = "z"\n'
     (tmp_path / "98.toml").write_text(row)
-    assert [one.says for one in statements(Path("98_x.ipynb")) or []] == ["z"]
+    assert [one.says for one in statements(Path("98_x.ipynb"), tmp_path) or []] == ["z"]
     for wrong in ('by = "me"', 'test = " "'):
         (tmp_path / "99.toml").write_text(row + wrong)
         with pytest.raises(TypeError, match="99"):
-            statements(Path("99_x.ipynb"))
+            statements(Path("99_x.ipynb"), tmp_path)
     (tmp_path / "99.toml").write_text(row.replace('says = "z"', ""))
     with pytest.raises(TypeError, match="says"):
-        statements(Path("99_x.ipynb"))
+        statements(Path("99_x.ipynb"), tmp_path)
 
 
 def test_sections_have_short_names() -> None:
