@@ -9,6 +9,18 @@ from authnb.recording.replay import Attack, Backstop, Step
 if TYPE_CHECKING:
     from authnb.recording.replay_facts import Facts
 
+_GOT = {
+    frozenset({"access_token"}): "An access token of your account: at the API it is you.",
+    frozenset({"access_token", "refresh_token"}): (
+        "An access token and a refresh token of your account: at the API they are you."
+    ),
+    frozenset({"access_token", "id_token"}): (
+        "An access token and an ID token of your account: at the API they are you."
+    ),
+    frozenset({"access_token", "refresh_token", "id_token"}): (
+        "An access token, a refresh token and an ID token of your account: at the API they are you."
+    ),
+}
 _AS_YOU = "A session at this client that is signed in as you."
 
 
@@ -194,12 +206,12 @@ def stolen_access_token(facts: Facts) -> Attack:
         _step("attacker", "api", "They send it as a Bearer token."),
         _step("api", "attacker", "A Bearer token is good for whoever holds it: the API answers."),
     )
-    longer = (
-        " A refresh token that was stolen with it makes that longer."
+    gets = (
+        "Your data at the API, until the token expires. A refresh token that was stolen with it makes that longer."
         if "refresh_token" in facts.given
-        else ""
+        else "Your data at the API, until the token expires."
     )
-    return Attack(steps=steps, gets=f"Your data at the API, until the token expires.{longer}")
+    return Attack(steps=steps, gets=gets)
 
 
 def _proof(facts: Facts) -> tuple[Backstop, ...]:
@@ -216,9 +228,6 @@ def _without(backstops: dict[str, Backstop], id_: str) -> tuple[Backstop, ...]:
 
 
 def _tokens(facts: Facts) -> str:
-    names = {"access_token": "an access token", "refresh_token": "a refresh token", "id_token": "an ID token"}
-    had = [text for name, text in names.items() if name in facts.given]
-    if not had:
-        return "The tokens of your account."
-    listed = " and ".join(filter(None, [", ".join(had[:-1]), had[-1]]))
-    return f"{listed[0].upper()}{listed[1:]} of your account: at the API they are you."
+    return _GOT.get(
+        facts.given & {"access_token", "refresh_token", "id_token"}, "The tokens of your account."
+    )

@@ -58,13 +58,13 @@ exchange_grant: The notebook exchanges one token for another
 other_grant: The notebook asks for tokens
     It asks the token endpoint, with a grant of another kind.
 userinfo: The notebook asks who you are
-    With the access token, it asks the provider for what it may know about you.
+    It sends the access token, and gets what the scope lets it know about you.
 revoke: The notebook revokes a token
-    You sign out: this token is to be good for nothing from now on.
+    You sign out: from now on nobody is to be able to use this token.
 api: The notebook calls the API
     The notebook asks the API for data.
 unknown: The notebook sends a request of another kind
-    It is no part of a sign-in that is known here.
+    It belongs to no step of a sign-in that this view knows.
 """)
 RESPONSES = _table("""
 metadata: The provider's metadata
@@ -81,17 +81,17 @@ redirect_accepted: The provider accepts the redirect URI
     It redirects there, which is what the notebook wanted to see. The error is expected: without a page nobody can sign
     in.
 redirect_kept: The provider accepts the redirect URI
-    It has taken the request, and it takes none with a redirect URI that is not registered. The notebook does not use
-    the reference.
+    It has taken the request, which it would not do with a redirect URI that it does not accept. The notebook makes no
+    use of the reference.
 redirect_refused: The provider does not accept the redirect URI
-    It redirects nowhere, for this address is not registered for the client. The notebook goes another way, or tells
-    you what to register.
+    It redirects nowhere: most likely this address is not registered for the client. The notebook goes another way, or
+    tells you what to register.
 redirect_open: The provider does not tell
     Whether it accepts the redirect URI cannot be seen from this answer. The sign-in itself will show it.
 authorization: The provider shows a page
     It asks you on its own page, which the notebook does not see.
 consent_page: The provider asks you for consent
-    It knows now who you are, and asks whether the notebook may have what it asks for.
+    It now knows who you are, and asks whether the notebook may have what it asks for.
 sign_up_page: The provider shows its sign-up page
     It asks for the details of a new account.
 sign_in_page: The provider shows its sign-in page
@@ -105,7 +105,7 @@ form: The provider goes on
 sign_up: The provider goes on
     It has the details of the new account.
 password: The provider goes on
-    It knows now who you are.
+    It now knows who you are.
 decision: The provider has your answer
     You can leave the page: what follows is between the notebook and the provider.
 logout: The provider goes on
@@ -129,11 +129,11 @@ other_grant: Tokens
 userinfo: Who you are
     The provider says about you what the scope allows.
 revoke: Done
-    The provider takes this token no more. An API that reads tokens by itself may, until it expires.
+    The provider no longer accepts this token. An API that checks tokens by itself may accept it until it expires.
 api: The data
     The API accepts the request, and answers.
 unknown: An answer
-    It is no part of a sign-in that is known here.
+    It belongs to no step of a sign-in that this view knows.
 """)
 REFUSED = "Refused: {error}"
 STATUS = "HTTP status {status}"
@@ -147,10 +147,10 @@ ERRORS = {
     "invalid_grant": "What was to be exchanged does not fit, is too old, or was used before.",
     "invalid_client": "The provider does not know this client, or its credentials are wrong.",
     "invalid_request": "Something in the request is missing or wrong.",
-    "invalid_scope": "The scope that was asked for is not given.",
+    "invalid_scope": "The scope that was asked for is unknown or malformed, or more than this client may have.",
     "invalid_target": "The provider gives no tokens for the API that was asked for.",
     "invalid_redirect_uri": "The provider does not take this redirect URI.",
-    "invalid_token": "The access token is not good: expired, revoked, or not for this API.",
+    "invalid_token": "The access token is expired, revoked or malformed, or not for this API.",
     "insufficient_scope": "The access token does not allow this.",
     "insufficient_user_authentication": "The API wants you to have signed in more recently, or more strongly.",
     "unauthorized_client": "This client may not make this kind of request.",
@@ -162,7 +162,7 @@ ERRORS = {
     "use_dpop_nonce": "The proof of possession has to hold a nonce of the server's: the request is made once more.",
     "invalid_dpop_proof": "The proof of possession is missing, or is not one for this request.",
     "temporarily_unavailable": "The provider cannot answer now.",
-    "server_error": "The provider failed.",
+    "server_error": "Something went wrong at the provider.",
 }
 # Errors that are part of a sign-in that goes on
 NOT_REFUSED = {

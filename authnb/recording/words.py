@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDS = {
     "front": "Front channel",
-    "front_means": "through the browser, in sight of whatever looks in there",
+    "front_means": "through the browser, where others may see it",
     "back": "Back channel",
     "back_means": "from program to program, past the browser",
     "back_button": "Back",
@@ -33,10 +33,10 @@ WORDS = {
     "knows": "Who knows what now",
     "new": "new",
     "nothing": "nothing yet",
-    "unseen": "Not in the recording: told by what came after it.",
+    "unseen": "Not in the recording: known from what came after it.",
     "guard": "Defended here: {names}",
     "defences": "Switch a defence off",
-    "defences_means": "Nothing is sent: this is what would come of it.",
+    "defences_means": "Nothing is sent: you see what would come of it.",
     "on": "on",
     "off": "off",
     "ends": "How an attack ends: ",
@@ -46,7 +46,7 @@ WORDS = {
     "attacker": "The attacker",
     "gets": "The attacker gets: ",
     "steps": "All steps",
-    "keys": "← and → go a step, Home and End to the first and the last.",
+    "keys": "← and → go one step, Home and End to the first and the last.",
     "empty": (
         "Sign in inside the block of “with authnb.record() as recording:”, and then run recording.replay() again. A "
         "sign-in that authnb remembers sends nothing: sign out first, in the panel or with logout()."
