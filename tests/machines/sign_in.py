@@ -28,7 +28,7 @@ with DemoProvider() as demo:
             )
 
         login = begin()
-        demo.visit(login.verification().uri, name="ada")
+        demo.visit(login.verification(60).uri, name="ada")
         result[name] = login.wait(60).user["name"]
         again = begin()
         again.wait(60)

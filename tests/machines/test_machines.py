@@ -197,7 +197,7 @@ NO_THREADS = "int pthread_create() { return EAGAIN; }\n"
 REFUSED = """
 import sys, authnb
 try:
-    authnb.login("https://id.example.org", client_id="c", view=None).wait(10)
+    authnb.login("https://id.example.org", client_id="c", view=None).wait(60)
 except authnb.AuthnbError as error:
     sys.stdout.write(error.error)
 """
@@ -298,10 +298,10 @@ with Server("::1") as server:
     server.json("/token", {"access_token": "at", "token_type": "Bearer"})
     provider = authnb.Provider(server.url, **endpoints)
     login = authnb.login(provider, client_id="c", scope="read", mode="loopback", view=None)
-    query = parse_qs(urlsplit(login.verification().uri).query)
+    query = parse_qs(urlsplit(login.verification(60).uri).query)
     redirect_uri = query["redirect_uri"][0]
-    requests.get(redirect_uri, params={"code": "c", "state": query["state"][0]}, timeout=10).raise_for_status()
-    login.wait(10)
+    requests.get(redirect_uri, params={"code": "c", "state": query["state"][0]}, timeout=60).raise_for_status()
+    login.wait(60)
     sys.stdout.write(redirect_uri)
 """
 
