@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from authnb.errors import LoginFailed, ProviderError
 from authnb.flows.steps import TIMEOUT, Pending, Verification, expired, retried
+from authnb.messages import gettext
 
 if TYPE_CHECKING:
     from authnb.flows.steps import Flow
@@ -60,6 +61,10 @@ def _code_expired(client: Client, seconds: float) -> LoginFailed:
     """The error for a code whose lifetime the provider ended, which no ``timeout`` prolongs."""
     return LoginFailed(
         "expired_token",
-        f"The code expired at {client.provider.host} after {seconds:.0f} seconds, before anybody had signed in with "
-        "it. Sign in again for a new one.",
+        gettext(
+            "The code expired at {host} after {seconds} seconds, before anybody had signed in with it. Sign in again "
+            "for a new one.",
+            host=client.provider.host,
+            seconds=round(seconds),
+        ),
     )

@@ -17,6 +17,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from authnb.errors import LoginFailed, ProviderError
+from authnb.messages import gettext
 from authnb.oauth.pushed_request import push
 from authnb.oauth.responses import AuthorizationResponse
 from authnb.transport.exchange import HTTPExchange, notify
@@ -59,7 +60,8 @@ class Inbox:
         """Take the URL a browser ended on; raises `LoginFailed` if it is not the expected callback."""
         if self.redirect_uri is None:
             raise LoginFailed(
-                "invalid_request", "This sign-in has no callback: it waits for a code to be entered."
+                "invalid_request",
+                gettext("This sign-in has no callback: it waits for a code to be entered."),
             )
         address = address.strip()
         # OAuth 2.0 Multiple Response Type Encoding Practices section 2.1: a fragment may carry the parameters
@@ -68,7 +70,10 @@ class Inbox:
         if target not in _spellings(self.redirect_uri) | _spellings(self._final_page) or not query:
             raise LoginFailed(
                 "invalid_request",
-                f"This is not the address your browser ended on: that one begins with {self.redirect_uri}",
+                gettext(
+                    "This is not the address your browser ended on: that one begins with {redirect_uri}",
+                    redirect_uri=self.redirect_uri,
+                ),
             )
         response = (
             AuthorizationResponse.parse(query.partition("#")[0], self._state)
@@ -79,7 +84,9 @@ class Inbox:
             if response is None or self._answer is not None:
                 raise LoginFailed(
                     "invalid_request",
-                    "This address belongs to another sign-in, or was used before. Open the sign-in page again.",
+                    gettext(
+                        "This address belongs to another sign-in, or was used before. Open the sign-in page again."
+                    ),
                 )
             self._answer = response
         notify(HTTPExchange(sender="browser", method="GET", url=f"{target}?{query}", status=200))

@@ -19,6 +19,7 @@ from authnb import compat
 from authnb.errors import LoginFailed
 from authnb.flows.callback_server import REQUEST_TIMEOUT, SERVER_NAME, CallbackReceiver, CallbackServer
 from authnb.flows.redirect_uris import CALLBACK_PATH
+from authnb.messages import gettext
 from authnb.transport.localhost import localhost_address
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ class LoopbackListener:
                 self._leave()
                 raise LoginFailed(
                     "no_threads",
-                    "Waiting for the callback failed: the system refuses another thread. Close other programs or "
-                    "kernels, or raise the limit (ulimit -u), then try again.",
+                    gettext(
+                        "Waiting for the callback failed: the system refuses another thread. Close other programs or "
+                        "kernels, or raise the limit (ulimit -u), then try again."
+                    ),
                 ) from None
 
     @property
@@ -150,11 +153,17 @@ def _open(ports: tuple[int, ...], addresses: tuple[str, ...]) -> list[CallbackSe
         for _ in range(1 if port else _FREE_PORT_TRIES):
             with suppress(OSError, OverflowError):
                 return _open_all(port, addresses)
+    where = addresses[0]
+    for address in addresses[1:]:
+        where = gettext("{first} and {last}", first=where, last=address)
     raise LoginFailed(
         "port_in_use",
-        f"Waiting for the callback failed: port {', '.join(map(str, ports))} on {' and '.join(addresses)} is in use or "
-        "not allowed. Close what uses it, or give other ports with redirect_port=; they must be registered with the "
-        "provider.",
+        gettext(
+            "Waiting for the callback failed: port {ports} on {addresses} is in use or not allowed. Close what uses "
+            "it, or give other ports with redirect_port=; they must be registered with the provider.",
+            ports=", ".join(map(str, ports)),
+            addresses=where,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from authnb.compat import after_fork
 from authnb.errors import LoginFailed
+from authnb.messages import gettext
 from authnb.transport.http import is_loopback
 
 if TYPE_CHECKING:
@@ -47,12 +48,17 @@ def shared(provider: Provider, redirect_uri: str, other: str) -> LoginFailed:
     """The error for a redirect URI that another issuer without ``iss`` has."""
     return LoginFailed(
         "shared_redirect_uri",
-        f"The sign-in at {provider.issuer} was not started: it would share the redirect URI "
-        f"{_without_port(redirect_uri)} with {other}, and neither says that it names itself in the callback (iss, "
-        "RFC 9207), so one could get hold of codes of the other (mix-up, RFC 9700 section 4.4). Register a redirect "
-        f"URI of its own at {provider.host}, such as http://127.0.0.1/NAME/callback in place of the shared one, and "
-        "pass redirect_path='/NAME/callback'; or take mode='device', if the provider offers it; or restart the kernel, "
-        "if you no longer use the other one.",
+        gettext(
+            "The sign-in at {issuer} was not started: it would share the redirect URI {redirect_uri} with {other}, and "
+            "neither says that it names itself in the callback (iss, RFC 9207), so one could get hold of codes of the "
+            "other (mix-up, RFC 9700 section 4.4). Register a redirect URI of its own at {host}, such as "
+            "http://127.0.0.1/NAME/callback in place of the shared one, and pass redirect_path='/NAME/callback'; or "
+            "take mode='device', if the provider offers it; or restart the kernel, if you no longer use the other one.",
+            issuer=provider.issuer,
+            redirect_uri=_without_port(redirect_uri),
+            other=other,
+            host=provider.host,
+        ),
     )
 
 

@@ -1,5 +1,7 @@
 """Keep the catalogues in `authnb/locale` at the sentences of the source: ``python tests/locale/catalogues.py``.
 
+With other catalogues as arguments (``git show main:… > /tmp/main.po``) it takes what is translated there.
+
 The template has every sentence of the source. A sentence that is new has no translation in a catalogue, one that is
 gone leaves it, and one that was reworded starts afresh: nothing is guessed.
 """
@@ -7,6 +9,7 @@ gone leaves it, and one that was reworded starts afresh: nothing is guessed.
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -84,16 +87,23 @@ class _Steady(Catalog):
         return [("Language", str(self.locale)), *fields, ("Plural-Forms", self.plural_forms)]
 
 
-def main() -> None:
-    """Write every file anew."""
+def main(others: list[Path]) -> None:
+    """Write every file anew; ``others``: catalogues from which a translation is taken where there is none."""
     TEMPLATE.write_bytes(text(extracted()))
     for language, path in languages().items():
-        path.write_bytes(text(updated(path, language)))
+        catalogue = updated(path, language)
+        for other in others:
+            if str((theirs := load(other)).locale) != language:
+                continue
+            for message in catalogue:
+                if message.id and not any(message.string) and message.id in theirs:
+                    message.string = theirs[message.id].string
+        path.write_bytes(text(catalogue))
         catalogue = load(path, language)
         path.with_suffix(".mo").write_bytes(compiled(catalogue))
-        missing = sum(not message.string or message.fuzzy for message in catalogue if message.id)
+        missing = sum(not all(message.string) or message.fuzzy for message in catalogue if message.id)
         print(f"{language}: {len(catalogue)} sentences, {missing} to translate")
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]])
