@@ -101,7 +101,7 @@ def main(others: list[Path]) -> None:
         path.write_bytes(text(catalogue))
         catalogue = load(path, language)
         path.with_suffix(".mo").write_bytes(compiled(catalogue))
-        missing = sum(not all(message.string) or message.fuzzy for message in catalogue if message.id)
+        missing = sum(not any(message.string) or message.fuzzy for message in catalogue if message.id)
         print(f"{language}: {len(catalogue)} sentences, {missing} to translate")
 
 
