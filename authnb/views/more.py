@@ -55,9 +55,10 @@ def step_up_subtitle(login: Login, phase: str) -> str:
         )
     if phase == "choosing":
         return gettext("{host} refused a call", host=login.asked_by)
-    return gettext(
-        "{client} asks for {wanted}", client=login.account.client_id, wanted=asked_for(login.step_up)
-    )
+    wanted, client = asked_for(login.step_up), login.account.client_id
+    if not client:  # the caller gave none, and it was registered
+        return gettext("This notebook asks for {wanted}", wanted=wanted)
+    return gettext("{client} asks for {wanted}", client=client, wanted=wanted)
 
 
 def offer(login: Login) -> list[Node | None]:

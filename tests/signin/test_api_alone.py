@@ -28,6 +28,7 @@ from authnb.errors import InteractionRequired, ProviderError
 from authnb.storage import registrations
 from authnb.storage.base import MemoryStorage
 from authnb.storage.registrations import RegistrationMemory
+from authnb.views.more import step_up_subtitle
 from authnb.views.text import html, text_lines
 
 if TYPE_CHECKING:
@@ -175,6 +176,12 @@ def test_who_vouches_for_whom_is_shown_before_the_click(lab: ApiAlone) -> None:
     assert all(sentence in html(login) for sentence in login.provenance)
     assert text.index(login.provenance[0]) < text.index("/authorize")
     login.cancel()
+
+
+def test_who_asks_for_more_is_named_though_the_caller_gave_no_client_id(lab: ApiAlone) -> None:
+    asking = signed_in(lab).ask_for(scope="rows:write", view=None)
+    assert step_up_subtitle(asking, "waiting") == "This notebook asks for rows:write"
+    asking.cancel()
 
 
 def test_another_host_is_named(lab: ApiAlone) -> None:
