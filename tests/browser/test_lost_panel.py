@@ -91,6 +91,26 @@ def test_it_is_finished_on_a_floating_card(
             assert "next Ada" in notebook.outputs(1)
 
 
+def test_a_reload_says_nothing_of_the_loopback_interface(jupyter: JupyterPage, demo: DemoProvider) -> None:
+    """The request that looks whether the listener is reached fails with the page: the sign-in stays the same."""
+    probe = re.compile(r"//127\.0\.0\.1:\d+/[\w-]{22}$")
+    with jupyter.notebook(login(demo)) as notebook:
+        # Each probe waits for its response
+        jupyter.page.route(probe, lambda _: None)
+        with jupyter.page.expect_request(probe):
+            notebook.run(0)
+        address = notebook.address()
+        jupyter.page.unroute_all()
+        with jupyter.page.expect_response(probe):
+            notebook.reload()
+        link = notebook.floating.get_by_role("link", name="Open the sign-in page")
+        expect(link).to_have_attribute("href", address)
+        demo.visit(address, name="ada")
+        expect(notebook.floating).to_have_attribute("data-phase", "signed_in")
+        notebook.idle()
+        expect(notebook.floating).to_have_count(0)
+
+
 def test_the_outcome_stays_for_whoever_has_the_focus_on_it(jupyter: JupyterPage, demo: DemoProvider) -> None:
     """As with the mouse over it; otherwise it goes after some seconds, which the page's clock skips."""
     with jupyter.notebook(login(demo)) as notebook:

@@ -1,5 +1,4 @@
-// What only this page knows, for the kernel to decide by: its address, which callback pages respond, whether this
-// browser reaches the kernel's loopback interface.
+// What only this page knows: its address, which callback pages respond, whether it reaches the kernel's loopback.
 
 const responds = async (url, headers) => {
   try {
@@ -22,7 +21,8 @@ const reportServer = async (send) => {
 const probeLoopback = async (url, send) => {
   if (!["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) return;
   const reached = await responds(url);
-  if (reached !== null) send({ action: "report_loopback", reached });
+  // Also false as the page is left: then no timer runs
+  if (reached !== null) setTimeout(send, reached ? 0 : 1000, { action: "report_loopback", reached });
 };
 
 const onReturn = (check) => window.addEventListener("focus", () => setTimeout(check, 1000), { once: true });
@@ -46,7 +46,7 @@ const watchEnvironment = (send) => {
     current = live.state;
     channel?.close();
     channel = current && relayCallback(live, send);
-    if (live.probe) probeLoopback(live.probe, send);
+    if (live.probe) probeLoopback(live.probe, (report) => live.state === current && send(report));
   };
   return { update, close: () => channel?.close() };
 };

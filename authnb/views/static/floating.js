@@ -23,7 +23,7 @@ const createFloating = (render) => {
   const isSeen = (panel) => document.querySelector(`.authnb[data-panel="${panel}"][data-seen=true]:not(.authnb-floating *)`);
   return {
     remove,
-    shown: () => (element ? 1 : 0),
+    shown: () => !!element,
     update(panel, phase, inProgress, notRun) {
       const now = performance.now();
       if (!panel || !document.getElementById("jupyter-config-data") || (isSeen(panel) && !notRun)) {

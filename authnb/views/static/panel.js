@@ -1,5 +1,4 @@
-// Renders the panel that card.py describes. The trait `card` may be saved; live state (URLs, user code, person) overrides it
-// by custom messages, and is never saved.
+// Renders what card.py describes. The trait `card` may be saved; live messages (URLs, code, person) that override it not
 
 const KERNEL_TIMEOUT = 4000; // ms without a message
 const INTERRUPT_DELAY = 2000; // ms after Cancel, in which a kernel may go on waiting
@@ -97,6 +96,7 @@ export default () => {
     const head = h("div", { class: "authnb-head" }, badge, h("div", {}, title, subtitle));
     const body = h("div", { class: "authnb-body" });
     const root = h("section", { class: "authnb" }, head, body, status);
+    const on = root.addEventListener.bind(root);
     let drawn = "";
 
     const ui = {
@@ -119,7 +119,7 @@ export default () => {
       if (clicks_unheard) escalate();
       else cancelling = { since: performance.now(), escalate };
     };
-    root.addEventListener("click", ({ target }) => {
+    on("click", ({ target }) => {
       const control = target.closest("button, a");
       const { action, announce, copy: text } = control?.dataset ?? {};
       if (text) copy(control, text);
@@ -135,8 +135,8 @@ export default () => {
       if (action === "cancel") cancel();
     });
     // Middle or right button
-    root.addEventListener("auxclick", ({ target }) => target.closest("a") && ui.send({ action: "opened" }));
-    root.addEventListener("submit", (event) => {
+    on("auxclick", ({ target }) => target.closest("a") && ui.send({ action: "opened" }));
+    on("submit", (event) => {
       event.preventDefault();
       const { action, pending } = event.target.dataset;
       if (!action) return;
@@ -145,7 +145,7 @@ export default () => {
       ui.announce(pending);
     });
     // JupyterLab suppresses it
-    root.addEventListener("keydown", (event) => {
+    on("keydown", (event) => {
       if (event.key !== "Enter" || !event.target.matches("form input")) return;
       event.preventDefault();
       event.target.form.requestSubmit();
