@@ -21,6 +21,21 @@ AWAIT, WAIT = "api = await signin", "api = signin.wait()"
 pytestmark = pytest.mark.parametrize("app", ["lab"], indirect=True, scope="module")
 # How a cell may wait so that clicks are processed meanwhile
 PROCESSES_CLICKS = {"6.31.0": set(), "7.3.0": {AWAIT, WAIT}, "7.4.0": {AWAIT}}
+# The panel's messages go to the main shell until `withSubshell`; counts those that say that the cell was run again
+WITHOUT_SUBSHELL = """() => {
+  const kernel = window.notebook.sessionContext.session.kernel, comms = [...kernel._comms.values()];
+  const subshells = comms.map((comm) => comm._subshellId), send = kernel.sendShellMessage;
+  window.told = 0;
+  comms.forEach((comm) => (comm._subshellId = null));
+  kernel.sendShellMessage = (message, ...more) => {
+    window.told += message.content.data?.content?.action === "replaced";
+    return send.call(kernel, message, ...more);
+  };
+  window.withSubshell = () => {
+    delete kernel.sendShellMessage;
+    comms.forEach((comm, n) => (comm._subshellId = subshells[n]));
+  };
+}"""
 VERSION = "import ipykernel\nprint(ipykernel.__version__)"
 
 
@@ -120,6 +135,23 @@ def test_a_cell_run_again(jupyter: JupyterPage, demo: DemoProvider, kernel: str,
         else:
             notebook.floating.get_by_role("button", name="Cancel").click()
         expect(notebook.floating).to_have_count(0)
+        notebook.idle()
+
+
+@pytest.mark.parametrize("version", ["7.3.0"], indirect=True, scope="module")
+def test_a_cell_run_again_is_told_until_the_kernel_hears(
+    jupyter: JupyterPage, demo: DemoProvider, kernel: str
+) -> None:
+    """JupyterLab sends what comes before a comm has its subshell to the main shell, where it waits behind the cell."""
+    with jupyter.notebook(login(demo), kernel=kernel) as notebook:
+        notebook.run(0)
+        first = notebook.address()
+        notebook.page.evaluate(WITHOUT_SUBSHELL)
+        notebook.run(0)
+        notebook.page.wait_for_function("() => window.told > 0")
+        notebook.page.evaluate("() => window.withSubshell()")
+        expect(notebook.link()).not_to_have_attribute("href", first)
+        notebook.press("Cancel")
         notebook.idle()
 
 

@@ -10,7 +10,7 @@ const idIn = (storage) => {
     return id; // in a sandboxed frame
   }
 };
-// Of the browser and the page, also after a reload. No secret: every page may run code in the kernel
+// Of browser and page, also after a reload. No secret: every page may run code in the kernel
 const pageId = () => `${idIn("localStorage")}.${idIn("sessionStorage")}`;
 
 const createFloating = (render) => {
@@ -54,13 +54,14 @@ const watchRuns = (kernel) => {
   const atStart = find("pending");
   let told;
   return {
-    // Whether the panel's cell was run again, and nothing is queued behind its first run (Run All), which must not go on
-    // without a session; unknown after a reload
+    // Tells each second (early messages wait behind the cell) that the panel's cell was run again, with nothing queued
+    // behind its first run (Run All)
     async onReplaced(tell) {
       const [first, ...queued] = await atStart;
       if (told || !first || (await stateOf(first)) !== "disposed" || (await find("pending|disposed", queued)).length) return;
-      const again = (await find("pending")).some(({ msg }) => msg.metadata.cellId === first.msg.metadata.cellId);
-      if (!told && again) tell((told = true));
+      if (!(await find("pending")).some(({ msg }) => msg.metadata.cellId === first.msg.metadata.cellId) || told) return;
+      told = setTimeout(() => (told = 0), 1000);
+      tell();
     },
     // Those behind a sign-in that this page did not begin
     behind: async () => ((await atStart).length ? [] : find("pending")),
